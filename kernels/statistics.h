@@ -1,0 +1,43 @@
+// From an anomaly map at the network's resolution to figures and regions in frame pixels.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+namespace anomaly {
+
+struct Rect {
+  int x = 0, y = 0, width = 0, height = 0;  // frame pixels; width or height 0 = the whole frame
+};
+
+// An 8-connected set of frame pixels whose score is at or over the threshold.
+struct Region {
+  int id = 0;                                // 1, 2, ... by falling area within one frame
+  int x = 0, y = 0, width = 0, height = 0;   // bounding box, frame pixels
+  int64_t area = 0;                          // frame pixels
+  float mean = 0, max = 0;                   // of the score over the region's pixels
+  int label = -1;                            // most frequent train id beneath it, -1 = unknown
+};
+
+struct MapStatistics {
+  float score = 0;       // mean of the highest 0.1 % of the map's values (at least one), map resolution
+  float max = 0;         // of the map, map resolution
+  float mean = 0;        // of the map, map resolution
+  double share = 0;      // frame pixels at or over the threshold / frame pixels that count, [0, 1]
+  std::vector<Region> regions;
+};
+
+struct StatisticsQuery {
+  int frame_width = 0, frame_height = 0;
+  float threshold = 0.5f;
+  int64_t min_area = 0;  // frame pixels; smaller regions are left out of `regions`, not out of `share`
+  Rect roi;              // frame pixels; nothing outside it counts, in any figure. Clipped to the frame.
+};
+
+// `map`: map_height x map_width scores. `labels`: label_height x label_width train ids (255 = none), may be null.
+// The map is resized to the frame (Pillow bicubic on floats) before it is compared with the threshold.
+// A roi that misses the frame entirely yields zeros and no regions.
+MapStatistics map_statistics(const float* map, int map_width, int map_height, const uint8_t* labels, int label_width,
+                             int label_height, const StatisticsQuery& query);
+
+}  // namespace anomaly

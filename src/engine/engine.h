@@ -1,0 +1,93 @@
+// The engine: one bundle on one device, one worker that computes, frames in and results out in order. No LibTorch here.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <future>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "kernels/frame_view.h"
+#include "kernels/statistics.h"
+#include "src/error.h"
+#include "src/framework/settings.h"
+
+namespace anomaly {
+
+struct EngineOptions {
+  std::string bundle;           // path; empty = the built-in bundle
+  std::string device = "auto";  // auto | cpu | cuda[:N]; a named device that is missing is an error, never a fall-back
+  int threads = 0;              // of the worker's computations; 0 = all cores
+};
+
+// What a program may want to know of a bundle, without LibTorch or JSON.
+struct ModelInfo {
+  std::string path, name, license, default_method, device;
+  int segmentation_width = 0, segmentation_height = 0, map_width = 0, map_height = 0;
+  std::vector<std::string> classes;  // by train id
+  double threshold = 0.5;
+  double ensemble[4] = {};
+};
+
+enum MapFlags : unsigned {
+  kMapLabels = 1u << 0,         // uint8 train ids, segmentation size
+  kMapEntropy = 1u << 1,        // uint8, segmentation size
+  kMapDistance = 1u << 2,       // uint8, segmentation size
+  kMapPerceptual = 1u << 3,     // uint8, map size
+  kMapDissimilarity = 1u << 4,  // float32, map size
+  kMapSynthesis = 1u << 5,      // uint8 x 3, map size
+};
+
+// A plane of numbers, shared with whoever computed it; row-major, no padding. Kept alive by `data`.
+struct Plane {
+  enum class Type { U8, F32 };
+  std::string name;  // "anomaly", "labels", "entropy", "distance", "perceptual", "dissimilarity", "synthesis"
+  Type type = Type::F32;
+  int width = 0, height = 0, channels = 1;
+  std::shared_ptr<const void> data;
+  size_t bytes() const { return static_cast<size_t>(width) * height * channels * (type == Type::F32 ? 4 : 1); }
+};
+
+// A frame after ingest: RGB at segmentation size. Made in the caller's thread; holds nothing of the caller's buffer.
+struct PreparedFrame {
+  int width = 0, height = 0;              // segmentation size
+  int frame_width = 0, frame_height = 0;  // of the frame it was made from
+  std::shared_ptr<uint8_t> rgb;
+};
+
+struct Request {
+  PreparedFrame frame;
+  Settings settings;
+  float threshold = 0.5f;
+  int64_t min_area = 0;  // frame pixels
+  Rect roi;              // frame pixels
+  unsigned maps = 0;     // MapFlags: which further planes to return
+};
+
+struct Result {
+  Plane map;                  // "anomaly", float32, map size
+  std::vector<Plane> further;  // those of Request::maps that the method computed
+  MapStatistics statistics;
+  double inference_ms = 0;    // from the worker's start on this frame to its end
+};
+
+class Engine {
+ public:
+  // Throws Error. Loads and checks the bundle in the calling thread.
+  static std::shared_ptr<Engine> open(const EngineOptions& options);
+  virtual ~Engine() = default;  // finishes or fails what is queued, then joins the worker
+
+  virtual const ModelInfo& model() const = 0;
+
+  // Loads what `settings` need and throws Error(BadSettings) where the bundle cannot serve them. Any thread.
+  virtual void prepare(const Settings& settings) = 0;
+
+  // Ingest in the calling thread. width or height 0: the bundle's segmentation size. Any thread.
+  virtual PreparedFrame ingest(const FrameView& frame, int width = 0, int height = 0) = 0;
+
+  // Queues a frame; results of one caller come in the order queued. The future throws Error. Any thread.
+  virtual std::future<Result> submit(Request request) = 0;
+};
+
+}  // namespace anomaly

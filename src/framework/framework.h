@@ -1,0 +1,45 @@
+// The framework's steps (Di Biase et al., CVPR 2021) over one batch of frames.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <ATen/core/Tensor.h>
+
+#include "src/bundle/bundle.h"
+#include "src/framework/settings.h"
+
+namespace anomaly {
+
+// Everything that the method computed for one frame, named as the golden cases name it (contracts: `logits`, `labels`,
+// `entropy_raw`, `entropy`, `distance_raw`, `distance`, `latent_mean`, `latent_logvar`, `synthesis`, `perceptual_raw`,
+// `perceptual`, `dissimilarity_logits`, `dissimilarity`, `baseline_dissimilarity_logits`, `baseline_dissimilarity`,
+// `anomaly`), no batch axis, contiguous, on the CPU. Full-size logits, raw maps only where `everything` was asked for.
+// `labels`, `entropy`, `distance` are at segmentation size, the rest at map size.
+using FrameTensors = std::map<std::string, at::Tensor>;
+
+class Framework {
+ public:
+  // Loads the networks that `method`s need lazily: a bundle without `perceptual` or `baseline` serves the others.
+  // device: "cpu" or "cuda[:N]".
+  Framework(std::shared_ptr<const Bundle> bundle, const std::string& device);
+  ~Framework();
+
+  const Bundle& bundle() const { return *bundle_; }
+
+  // Throws Error(BadSettings) where the bundle cannot serve `settings`; loads what is needed.
+  void prepare(const Settings& settings);
+
+  // frames: N x H x W x 3 uint8 RGB at segmentation size, contiguous, any H, W >= 32.
+  // Results are the same whatever the batch. `anomaly` (map_height x map_width, float32) is always among them.
+  std::vector<FrameTensors> run(const at::Tensor& frames, const Settings& settings, bool everything = false);
+
+ private:
+  struct Networks;
+  std::shared_ptr<const Bundle> bundle_;
+  std::unique_ptr<Networks> networks_;
+};
+
+}  // namespace anomaly

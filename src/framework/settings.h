@@ -1,0 +1,34 @@
+// What a user chooses. No LibTorch here: the elements include this.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+
+namespace anomaly {
+
+enum class Method { Synboost, Resynthesis, SoftmaxEntropy, SoftmaxDistance, PerceptualDifference };
+enum class Normalization { Frame, Fixed };
+enum class Latent { Mean, Draw };
+enum class Formulas { Published, Paper };
+
+// Names as on the command line and in properties: "synboost", "resynthesis", "softmax-entropy", ...; "frame", "fixed"; ...
+const char* to_string(Method method);
+const char* to_string(Normalization value);
+const char* to_string(Latent value);
+const char* to_string(Formulas value);
+Method method_from_string(const std::string& name);  // throws Error(BadSettings) that lists the names
+Normalization normalization_from_string(const std::string& name);
+Latent latent_from_string(const std::string& name);
+Formulas formulas_from_string(const std::string& name);
+
+struct Settings {
+  Method method = Method::Synboost;
+  std::array<double, 4> ensemble = {0.75, 0.25, 0, 0};  // dissimilarity, entropy, perceptual, distance; used as given
+  Normalization normalization = Normalization::Frame;
+  Latent latent = Latent::Mean;
+  uint64_t seed = 0;  // of Latent::Draw
+  Formulas formulas = Formulas::Published;
+};
+
+}  // namespace anomaly
