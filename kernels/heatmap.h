@@ -23,8 +23,9 @@ void blend_heatmap(const MutableFrameView& frame, const float* map, int map_widt
 // Outlines `box` (clipped to the frame) with lines `thickness` pixels wide, and fills `box` when thickness is 0.
 void draw_box(const MutableFrameView& frame, const Rect& box, int thickness, uint8_t r, uint8_t g, uint8_t b);
 
-// Draws `text` (printable ASCII) with its top left corner at x, y from a built-in bitmap font, glyphs scaled by `scale`
-// (1 = 8 x 8 pixels; >= 1), clipped to the frame. Returns the width drawn, in pixels.
-int draw_text(const MutableFrameView& frame, int x, int y, const char* text, int scale, uint8_t r, uint8_t g, uint8_t b);
+// Blends a colour through a coverage mask (text, for one): mask_height x mask_width bytes, 0 = untouched, 255 = the colour,
+// its top left corner at x, y (may lie outside: clipped to the frame).
+void blend_mask(const MutableFrameView& frame, int x, int y, const uint8_t* mask, int mask_width, int mask_height,
+                uint8_t r, uint8_t g, uint8_t b);
 
 }  // namespace anomaly
