@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 // The one exception type that leaves the engine.
 #pragma once
 
@@ -13,6 +14,7 @@ enum class ErrorKind {
   Device,       // a device that failed
   Resource,     // out of memory
   Io,           // reading or writing failed
+  Cancelled,    // the caller, or the engine's end, called the work off
 };
 
 // what(): one sentence or two for a person: what, where, what to do. No trailing newline.

@@ -1,4 +1,6 @@
-// A small strict JSON (RFC 8259) value, reader and writer, for bundles and their metadata. Input is untrusted.
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// A small strict JSON (RFC 8259) value, reader and writer, for bundles and their metadata. Input is
+// untrusted.
 #pragma once
 
 #include <cstdint>
@@ -32,18 +34,23 @@ class Json {
   static Json array(std::vector<Json> items = {});
   static Json object(Members members = {});
 
-  // Rejects: trailing text, duplicate keys, nesting beyond 64, invalid UTF-8 or escapes, numbers outside double.
+  // Rejects: trailing text, duplicate keys, nesting beyond 64, invalid UTF-8 or escapes, numbers outside
+  // double, more than 2^21 values.
   static Json parse(std::string_view text);
-  std::string dump(int indent = -1) const;  // -1: one line
+  // indent -1: one line. Numbers read back to the same double whatever the locale; text that is not UTF-8 is
+  // repaired with U+FFFD. Throws for infinity and NaN.
+  std::string dump(int indent = -1) const;
 
   Type type() const { return type_; }
   bool is_null() const { return type_ == Type::Null; }
+  bool is_integer() const { return integer_; }  // a number written without fraction and exponent
+  int64_t raw_integer() const { return int_; }  // of is_integer(): all 64 bits
   bool as_bool() const;
   double as_double() const;
   int64_t as_int() const;  // throws where the number is not an integer within 2^53
   const std::string& as_string() const;
-  const std::vector<Json>& items() const;   // of an array
-  const Members& members() const;           // of an object
+  const std::vector<Json>& items() const;        // of an array
+  const Members& members() const;                // of an object
   const Json* find(std::string_view key) const;  // null where absent (or not an object)
   const Json& at(std::string_view key) const;    // throws where absent
   void set(const std::string& key, Json value);  // object: adds or replaces
