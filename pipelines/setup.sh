@@ -27,7 +27,7 @@ while [ $# -gt 0 ]; do
   shift
 done
 
-say() { printf '\033[1m==>\033[0m %s\n' "$*" >&2; }
+say() { printf '==> %s\n' "$*" >&2; }
 die() { printf 'setup.sh: %s\n' "$*" >&2; exit 1; }
 
 # --- Debian packages -------------------------------------------------------------------------------------------------
@@ -74,12 +74,12 @@ if [ -z "${TORCH_DIR:-}" ]; then
     rm -rf "$prefix" "$prefix.partial"
     mkdir -p "$prefix.partial"
     # Python plays no part in what is built: the wheel is where LibTorch's shared libraries and headers come from.
-    pip=(python3 -m pip install --disable-pip-version-check --root-user-action=ignore --no-compile --quiet
+    pip=(python3 -m pip install --disable-pip-version-check --root-user-action=ignore --no-compile
       --target "$prefix.partial" --python-version 3.11 --implementation cp --only-binary=:all:)
     if [ $flavour = gpu ]; then
-      "${pip[@]}" "torch==$torch_version"
+      "${pip[@]}" "torch==$torch_version" >&2
     else
-      "${pip[@]}" --no-deps "torch==$torch_version" nvidia-cuda-runtime==13.0.96 nvidia-cuda-cupti==13.0.85
+      "${pip[@]}" --no-deps "torch==$torch_version" nvidia-cuda-runtime==13.0.96 nvidia-cuda-cupti==13.0.85 >&2
     fi
     touch "$prefix.partial/.complete"
     mv "$prefix.partial" "$prefix"
