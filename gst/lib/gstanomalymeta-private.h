@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What the parts of the metadata library share. Not installed. */
+#pragma once
+
+#include "gst/lib/gstanomalymeta.h"
+
+G_BEGIN_DECLS
+
+G_GNUC_INTERNAL gboolean gst_anomaly_meta_transform(GstBuffer* dest, GstMeta* meta, GstBuffer* source,
+                                                    GQuark type, gpointer data);
+
+/* Layout of the data of the "gst-video-matrix" transform (GstVideoMetaTransformMatrix of GStreamer 1.28). It
+ * is declared here so that a build against an older GStreamer follows matrices too when it runs under a newer
+ * one. */
+typedef struct {
+  const GstVideoInfo* in_info;
+  GstVideoRectangle in_rectangle;
+  const GstVideoInfo* out_info;
+  GstVideoRectangle out_rectangle;
+  gfloat matrix[3][3];
+} GstAnomalyMatrixTransform;
+
+G_END_DECLS

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "gst/plugin/videoview.h"
+
+#include <algorithm>
+
+namespace anomaly {
+namespace {
+
+struct Format {
+  GstVideoFormat gst;
+  PixelFormat ours;
+};
+
+constexpr Format kFormats[] = {
+    {GST_VIDEO_FORMAT_RGB, PixelFormat::RGB},
+    {GST_VIDEO_FORMAT_BGR, PixelFormat::BGR},
+    {GST_VIDEO_FORMAT_RGBx, PixelFormat::RGBx},
+    {GST_VIDEO_FORMAT_BGRx, PixelFormat::BGRx},
+    {GST_VIDEO_FORMAT_xRGB, PixelFormat::xRGB},
+    {GST_VIDEO_FORMAT_xBGR, PixelFormat::xBGR},
+    {GST_VIDEO_FORMAT_RGBA, PixelFormat::RGBA},
+    {GST_VIDEO_FORMAT_BGRA, PixelFormat::BGRA},
+    {GST_VIDEO_FORMAT_ARGB, PixelFormat::ARGB},
+    {GST_VIDEO_FORMAT_ABGR, PixelFormat::ABGR},
+    {GST_VIDEO_FORMAT_RGB16, PixelFormat::RGB16},
+    {GST_VIDEO_FORMAT_NV12, PixelFormat::NV12},
+    {GST_VIDEO_FORMAT_NV21, PixelFormat::NV21},
+    {GST_VIDEO_FORMAT_NV16, PixelFormat::NV16},
+    {GST_VIDEO_FORMAT_I420, PixelFormat::I420},
+    {GST_VIDEO_FORMAT_YV12, PixelFormat::YV12},
+    {GST_VIDEO_FORMAT_YUY2, PixelFormat::YUY2},
+    {GST_VIDEO_FORMAT_UYVY, PixelFormat::UYVY},
+    {GST_VIDEO_FORMAT_Y42B, PixelFormat::Y42B},
+    {GST_VIDEO_FORMAT_Y444, PixelFormat::Y444},
+    {GST_VIDEO_FORMAT_GRAY8, PixelFormat::GRAY8},
+    {GST_VIDEO_FORMAT_GRAY16_LE, PixelFormat::GRAY16_LE},
+    {GST_VIDEO_FORMAT_P010_10LE, PixelFormat::P010_10LE},
+    {GST_VIDEO_FORMAT_I420_10LE, PixelFormat::I420_10LE},
+    {GST_VIDEO_FORMAT_Y444_10LE, PixelFormat::Y444_10LE},
+};
+
+constexpr int kMaxSide = 32768;  // what the kernels promise
+
+template <typename Byte>
+bool fill(const GstVideoFrame& frame, BasicFrameView<Byte>* out) {
+  BasicFrameView<Byte> view;
+  if (!pixel_format(GST_VIDEO_FRAME_FORMAT(&frame), &view.format)) return false;
+  view.matrix = color_matrix(frame.info);
+  view.range = color_range(frame.info);
+  view.width = GST_VIDEO_FRAME_WIDTH(&frame);
+  view.height = GST_VIDEO_FRAME_HEIGHT(&frame);
+  const int planes = std::min<int>(GST_VIDEO_FRAME_N_PLANES(&frame), kMaxPlanes);
+  for (int i = 0; i < planes; ++i) {
+    view.plane[i] = static_cast<Byte*>(GST_VIDEO_FRAME_PLANE_DATA(&frame, i));
+    view.stride[i] = GST_VIDEO_FRAME_PLANE_STRIDE(&frame, i);
+  }
+  *out = view;
+  return true;
+}
+
+}  // namespace
+
+GstCaps* supported_caps(const char* feature) {
+  GValue formats = G_VALUE_INIT;
+  g_value_init(&formats, GST_TYPE_LIST);
+  for (const Format& format : kFormats) {
+    GValue name = G_VALUE_INIT;
+    g_value_init(&name, G_TYPE_STRING);
+    g_value_set_static_string(&name, gst_video_format_to_string(format.gst));
+    gst_value_list_append_and_take_value(&formats, &name);
+  }
+  GstCaps* caps = gst_caps_new_simple("video/x-raw", "width", GST_TYPE_INT_RANGE, 1, kMaxSide, "height",
+                                      GST_TYPE_INT_RANGE, 1, kMaxSide, "framerate", GST_TYPE_FRACTION_RANGE,
+                                      0, 1, G_MAXINT, 1, nullptr);
+  gst_caps_set_value(caps, "format", &formats);
+  g_value_unset(&formats);
+  if (feature) gst_caps_set_features(caps, 0, gst_caps_features_new(feature, nullptr));
+  return caps;
+}
+
+bool pixel_format(GstVideoFormat format, PixelFormat* out) {
+  for (const Format& known : kFormats) {
+    if (known.gst != format) continue;
+    *out = known.ours;
+    return true;
+  }
+  return false;
+}
+
+ColorMatrix color_matrix(const GstVideoInfo& info) {
+  switch (info.colorimetry.matrix) {
+    case GST_VIDEO_COLOR_MATRIX_BT709:
+    case GST_VIDEO_COLOR_MATRIX_SMPTE240M:  // within 0.002 of it in every coefficient
+      return ColorMatrix::BT709;
+    case GST_VIDEO_COLOR_MATRIX_BT601:
+    case GST_VIDEO_COLOR_MATRIX_FCC:  // within 0.005 of it in every coefficient
+      return ColorMatrix::BT601;
+    case GST_VIDEO_COLOR_MATRIX_BT2020:
+      return ColorMatrix::BT2020;
+    default:
+      break;
+  }
+  GstVideoInfo usual;  // with the colorimetry that GStreamer assumes for this size
+  gst_video_info_init(&usual);
+  if (!gst_video_info_set_format(&usual, GST_VIDEO_FORMAT_I420, info.width, info.height))
+    return ColorMatrix::BT601;
+  if (usual.colorimetry.matrix == GST_VIDEO_COLOR_MATRIX_BT2020) return ColorMatrix::BT2020;
+  return usual.colorimetry.matrix == GST_VIDEO_COLOR_MATRIX_BT709 ? ColorMatrix::BT709 : ColorMatrix::BT601;
+}
+
+ColorRange color_range(const GstVideoInfo& info) {
+  switch (info.colorimetry.range) {
+    case GST_VIDEO_COLOR_RANGE_0_255:
+      return ColorRange::Full;
+    case GST_VIDEO_COLOR_RANGE_16_235:
+      return ColorRange::Limited;
+    default:
+      return GST_VIDEO_INFO_IS_YUV(&info) ? ColorRange::Limited : ColorRange::Full;
+  }
+}
+
+bool frame_view(const GstVideoFrame& frame, FrameView* out) {
+  return fill(frame, out);
+}
+bool mutable_frame_view(GstVideoFrame& frame, MutableFrameView* out) {
+  return fill(frame, out);
+}
+
+}  // namespace anomaly
