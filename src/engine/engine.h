@@ -1,6 +1,9 @@
-// The engine: one bundle on one device, one worker that computes, frames in and results out in order. No LibTorch here.
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// The engine: one bundle on one device, one worker that computes, frames in and results out in order. No
+// LibTorch here.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <future>
@@ -16,9 +19,10 @@
 namespace anomaly {
 
 struct EngineOptions {
-  std::string bundle;           // path; empty = the built-in bundle
-  std::string device = "auto";  // auto | cpu | cuda[:N]; a named device that is missing is an error, never a fall-back
-  int threads = 0;              // of the worker's computations; 0 = all cores
+  std::string bundle;  // path; empty = the built-in bundle
+  std::string device =
+      "auto";       // auto | cpu | cuda[:N]; a named device that is missing is an error, never a fall-back
+  int threads = 0;  // of the worker's computations; 0 = all cores
 };
 
 // What a program may want to know of a bundle, without LibTorch or JSON.
@@ -46,10 +50,13 @@ struct Plane {
   Type type = Type::F32;
   int width = 0, height = 0, channels = 1;
   std::shared_ptr<const void> data;
-  size_t bytes() const { return static_cast<size_t>(width) * height * channels * (type == Type::F32 ? 4 : 1); }
+  size_t bytes() const {
+    return static_cast<size_t>(width) * height * channels * (type == Type::F32 ? 4 : 1);
+  }
 };
 
-// A frame after ingest: RGB at segmentation size. Made in the caller's thread; holds nothing of the caller's buffer.
+// A frame after ingest: RGB at segmentation size. Made in the caller's thread; holds nothing of the caller's
+// buffer.
 struct PreparedFrame {
   int width = 0, height = 0;              // segmentation size
   int frame_width = 0, frame_height = 0;  // of the frame it was made from
@@ -63,20 +70,27 @@ struct Request {
   int64_t min_area = 0;  // frame pixels
   Rect roi;              // frame pixels
   unsigned maps = 0;     // MapFlags: which further planes to return
+
+  // Where it reads true before the worker reaches the frame, nothing is computed and the future throws
+  // Error(Cancelled).
+  std::shared_ptr<const std::atomic<bool>> cancelled;
+  // Called once, after the future has become ready, from the worker (from the engine's destructor for what it
+  // fails). Must not throw, block, or let go of the engine's last reference.
+  std::function<void()> done;
 };
 
 struct Result {
-  Plane map;                  // "anomaly", float32, map size
+  Plane map;                   // "anomaly", float32, map size
   std::vector<Plane> further;  // those of Request::maps that the method computed
   MapStatistics statistics;
-  double inference_ms = 0;    // from the worker's start on this frame to its end
+  double inference_ms = 0;  // from the worker's start on this frame to its end
 };
 
 class Engine {
  public:
   // Throws Error. Loads and checks the bundle in the calling thread.
   static std::shared_ptr<Engine> open(const EngineOptions& options);
-  virtual ~Engine() = default;  // finishes or fails what is queued, then joins the worker
+  virtual ~Engine() = default;  // finishes the frame in hand, fails the rest (Cancelled), joins the worker
 
   virtual const ModelInfo& model() const = 0;
 
@@ -86,7 +100,9 @@ class Engine {
   // Ingest in the calling thread. width or height 0: the bundle's segmentation size. Any thread.
   virtual PreparedFrame ingest(const FrameView& frame, int width = 0, int height = 0) = 0;
 
-  // Queues a frame; results of one caller come in the order queued. The future throws Error. Any thread.
+  // Queues a frame; results of one caller come in the order queued. The future throws Error: Resource where
+  // memory ran out, Device where LibTorch failed, BadSettings, Cancelled. The queue has no bound: callers
+  // hold theirs. Any thread.
   virtual std::future<Result> submit(Request request) = 0;
 };
 

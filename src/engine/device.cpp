@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "src/engine/device.h"
+
+#include <dlfcn.h>
+
+#include <charconv>
+#include <mutex>
+
+#include <ATen/Parallel.h>
+
+#include "src/error.h"
+
+namespace anomaly {
+
+namespace {
+
+// The folder of the library that `symbol` lies in, with a trailing slash; empty where that is not known.
+std::string library_folder(const void* symbol) {
+  Dl_info info{};
+  if (!dladdr(symbol, &info) || !info.dli_fname) return {};
+  const std::string file = info.dli_fname;
+  const size_t slash = file.rfind('/');
+  return slash == std::string::npos ? std::string() : file.substr(0, slash + 1);
+}
+
+void here() {}
+
+// GPUs that the driver offers. The driver's two functions are called as cuda.h declares them on every
+// platform, so that nothing of CUDA is needed to build this. Returns what is wrong, or an empty string and
+// the count.
+std::string count_gpus(int& count) {
+  // Never closed: the driver does not support being loaded twice in one process.
+  void* driver = dlopen("libcuda.so.1", RTLD_NOW | RTLD_LOCAL);
+  if (!driver) return "no NVIDIA driver was found (libcuda.so.1 cannot be loaded)";
+  const auto init = reinterpret_cast<int (*)(unsigned)>(dlsym(driver, "cuInit"));
+  const auto devices = reinterpret_cast<int (*)(int*)>(dlsym(driver, "cuDeviceGetCount"));
+  if (!init || !devices) return "libcuda.so.1 is not an NVIDIA driver library";
+  if (const int status = init(0))
+    return "the NVIDIA driver found no usable GPU (cuInit returned " + std::to_string(status) + ")";
+  if (const int status = devices(&count))
+    return "the NVIDIA driver could not count its GPUs (cuDeviceGetCount returned " + std::to_string(status) +
+           ")";
+  return {};
+}
+
+// Loads what computing on a GPU takes. Returns what is missing, or an empty string.
+std::string load_cuda() {
+  const std::string torch =
+      library_folder(reinterpret_cast<const void*>(&at::get_num_threads)) + "libtorch_cuda.so";
+  if (!dlopen(torch.c_str(), RTLD_NOW | RTLD_GLOBAL))
+    return "LibTorch's CUDA library cannot be loaded (" + std::string(dlerror()) +
+           "); install torch with its GPU libraries";
+  const std::string kernels = library_folder(reinterpret_cast<const void*>(&here)) + "libanomaly-cuda.so";
+  void* module = dlopen(kernels.c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (!module)
+    return "the CUDA kernels cannot be loaded (" + std::string(dlerror()) + "); build with -Dcuda=enabled";
+  // The module says itself whether it serves every step of the framework; one that does not must not be
+  // chosen.
+  if (!dlsym(module, "anomaly_cuda_framework"))
+    return "the CUDA kernels in " + kernels + " do not serve the whole framework";
+  return {};
+}
+
+// What keeps GPU `index` from being used, or an empty string.
+std::string gpu_problem(int index) {
+  static std::mutex mutex;
+  const std::lock_guard<std::mutex> lock(mutex);
+  int count = 0;
+  if (std::string problem = count_gpus(count); !problem.empty()) return problem;
+  if (index >= count)
+    return "this machine has " + std::to_string(count) + (count == 1 ? " GPU" : " GPUs") +
+           ", numbered from 0";
+  return load_cuda();
+}
+
+// "cuda" or "cuda:N" -> N; -1 where `name` is neither.
+int cuda_index(const std::string& name) {
+  if (name == "cuda") return 0;
+  if (name.rfind("cuda:", 0) != 0) return -1;
+  int index = -1;
+  const char* end = name.data() + name.size();
+  const auto [stop, status] = std::from_chars(name.data() + 5, end, index);
+  return status == std::errc() && stop == end && index >= 0 ? index : -1;
+}
+
+}  // namespace
+
+std::string resolve_device(const std::string& wanted) {
+  if (wanted == "cpu") return wanted;
+  const bool choose = wanted.empty() || wanted == "auto";
+  const int index = choose ? 0 : cuda_index(wanted);
+  if (index < 0)
+    throw Error(ErrorKind::BadSettings,
+                "There is no device \"" + wanted + "\": use auto, cpu, cuda, or cuda:N with N from 0.");
+  const std::string problem = gpu_problem(index);
+  if (problem.empty()) return "cuda:" + std::to_string(index);
+  if (choose) return "cpu";
+  throw Error(ErrorKind::Device, "Device " + wanted + " cannot be used: " + problem +
+                                     ". Use device auto or cpu to compute without it.");
+}
+
+}  // namespace anomaly

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// An engine over the networks of a bundle.
+#include "src/engine/engine.h"
+
+#include <algorithm>
+
+#include <ATen/ops/from_blob.h>
+
+#include "src/bundle/bundle.h"
+#include "src/engine/computation.h"
+#include "src/engine/device.h"
+#include "src/engine/failure.h"
+#include "src/framework/framework.h"
+
+namespace anomaly {
+
+namespace {
+
+class BundleComputation final : public Computation {
+ public:
+  BundleComputation(std::shared_ptr<const Bundle> bundle, const std::string& device)
+      : framework_(std::move(bundle), device) {}
+
+  void prepare(const Settings& settings) override { framework_.prepare(settings); }
+
+  FrameTensors compute(const PreparedFrame& frame, const Settings& settings) override {
+    // The tensor keeps the pixels: nothing is copied.
+    const at::Tensor frames = at::from_blob(
+        frame.rgb.get(), {1, frame.height, frame.width, 3}, [rgb = frame.rgb](void*) {},
+        at::TensorOptions(at::kByte));
+    return framework_.run(frames, settings).at(0);
+  }
+
+ private:
+  Framework framework_;
+};
+
+ModelInfo describe(const Bundle& bundle, const std::string& device) {
+  const BundleInfo& info = bundle.info();
+  ModelInfo model;
+  model.path = bundle.path();
+  model.name = info.name;
+  model.license = info.license;
+  model.default_method = info.default_method;
+  model.device = device;
+  model.segmentation_width = info.segmentation_width;
+  model.segmentation_height = info.segmentation_height;
+  model.map_width = info.map_width;
+  model.map_height = info.map_height;
+  for (const ClassInfo& c : info.classes) model.classes.push_back(c.name);
+  model.threshold = info.threshold;
+  std::copy(info.ensemble.begin(), info.ensemble.end(), model.ensemble);
+  return model;
+}
+
+}  // namespace
+
+std::shared_ptr<Engine> Engine::open(const EngineOptions& options) {
+  if (options.threads < 0)
+    throw Error(ErrorKind::BadSettings, "The number of threads is negative: use 0 for all cores.");
+  const std::string device = resolve_device(options.device);
+  const std::string path = options.bundle.empty() ? builtin_bundle_path() : options.bundle;
+  try {
+    auto bundle = Bundle::open(path);
+    ModelInfo model = describe(*bundle, device);
+    return make_engine(std::make_unique<BundleComputation>(std::move(bundle), device), std::move(model),
+                       options.threads);
+  } catch (...) {
+    std::rethrow_exception(current_failure("opening " + path));
+  }
+}
+
+}  // namespace anomaly
