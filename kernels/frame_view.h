@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 // One video frame in memory, as the kernels read and write it: what the pixel bytes mean and where the planes lie.
 #pragma once
 
@@ -19,6 +20,10 @@ enum class ColorMatrix : int { BT601, BT709, BT2020 };
 // Full: 0..255 (0..1023). Limited: luma 16..235, chroma 16..240 of 8 bits, scaled by 4 for 10 bits.
 enum class ColorRange : int { Full, Limited };
 
+// Where a subsampled chroma sample lies among its pixels: between them (GStreamer's "jpeg"), between the rows at the left
+// column ("mpeg2", H.264's usual one), at the upper left pixel.
+enum class ChromaSite : int { Centre, Left, TopLeft };
+
 inline constexpr int kMaxPlanes = 3;
 
 // Does not own its memory. `Byte` is `const uint8_t` (read) or `uint8_t` (draw in place).
@@ -28,6 +33,7 @@ struct BasicFrameView {
   PixelFormat format = PixelFormat::RGB;
   ColorMatrix matrix = ColorMatrix::BT601;
   ColorRange range = ColorRange::Limited;
+  ChromaSite chroma_site = ChromaSite::Left;
   int width = 0;   // pixels, 1..32768
   int height = 0;  // pixels, 1..32768
   Byte* plane[kMaxPlanes] = {};
@@ -39,6 +45,7 @@ struct BasicFrameView {
     v.format = format;
     v.matrix = matrix;
     v.range = range;
+    v.chroma_site = chroma_site;
     v.width = width;
     v.height = height;
     for (int i = 0; i < kMaxPlanes; ++i) v.plane[i] = plane[i], v.stride[i] = stride[i];

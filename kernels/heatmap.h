@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 // Blends an anomaly map over a frame, in the frame's own pixel format, in place.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 // Ingest: any supported frame -> 8-bit RGB at the network's input size.
 #pragma once
 

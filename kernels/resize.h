@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 // Pillow's resampling, on 8-bit RGB and on float planes.
 #pragma once
 

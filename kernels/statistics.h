@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 // From an anomaly map at the network's resolution to figures and regions in frame pixels.
 #pragma once
 
@@ -34,9 +35,15 @@ struct StatisticsQuery {
   Rect roi;              // frame pixels; nothing outside it counts, in any figure. Clipped to the frame.
 };
 
-// `map`: map_height x map_width scores. `labels`: label_height x label_width train ids (255 = none), may be null.
+// More regions than these are not listed: the largest stay. They still count in `share`.
+inline constexpr int kMaxRegions = 1000;
+
+// `map`: map_height x map_width scores; one that is not finite counts as 0. `labels`: label_height x label_width train ids (255 = none), may be null.
 // The map is resized to the frame (Pillow bicubic on floats) before it is compared with the threshold.
+// Of the map, the values whose cell centre lies in the roi count; where there is none, the cell beneath the roi's middle.
+// A label map covers the whole frame and is looked up nearest at pixel centres; most frequent: the lowest id among equals.
 // A roi that misses the frame entirely yields zeros and no regions.
+// Throws std::invalid_argument where a size is outside 1..32768 or the map is null.
 MapStatistics map_statistics(const float* map, int map_width, int map_height, const uint8_t* labels, int label_width,
                              int label_height, const StatisticsQuery& query);
 

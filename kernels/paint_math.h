@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Blending a colour into a frame's samples. Shared by drawing on the CPU and on a GPU.
+#pragma once
+
+#include <cstdint>
+
+#include "kernels/pixel_format.h"
+#include "kernels/pixel_math.h"
+#include "kernels/portable.h"
+
+namespace anomaly {
+
+inline constexpr int kAlphaBits = 8;  // alpha 0..256
+
+// alpha 0: `v` itself, 256: `colour`; rounded to nearest.
+ANOMALY_HD inline int blend_sample(int v, int colour, int alpha) {
+  return (v * ((1 << kAlphaBits) - alpha) + colour * alpha + (1 << (kAlphaBits - 1))) >> kAlphaBits;
+}
+
+// Blends into sample i of a component's row. Other bits of the word stay.
+ANOMALY_HD inline void paint_sample(const PixelComponent& c, uint8_t* row, int i, int colour, int alpha) {
+  uint8_t* p = row + c.offset + static_cast<std::ptrdiff_t>(i) * c.pixel_stride;
+  if (c.sample_bytes == 1) {
+    p[0] = static_cast<uint8_t>(blend_sample(p[0], colour, alpha));
+    return;
+  }
+  const int mask = ((1 << c.depth) - 1) << c.shift;
+  const int word = p[0] | (p[1] << 8);
+  const int v = (word & ~mask) | (blend_sample((word & mask) >> c.shift, colour, alpha) << c.shift);
+  p[0] = static_cast<uint8_t>(v);
+  p[1] = static_cast<uint8_t>(v >> 8);
+}
+
+// An R'G'B' colour of 8 bits as the samples of a format's components. Grey: BT.601 luma, full range.
+struct SampleColour {
+  int v[3];
+};
+ANOMALY_HD inline SampleColour sample_colour(const PixelFormatInfo& info, ColorMatrix matrix,
+                                             ColorRange range, int r, int g, int b) {
+  SampleColour out{};
+  if (info.family == PixelFamily::Rgb) {
+    const int rgb[3] = {r, g, b};
+    for (int i = 0; i < 3; ++i) {
+      const int top = (1 << info.component[i].depth) - 1;
+      out.v[i] = (rgb[i] * top * 2 + 255) / (2 * 255);
+    }
+    return out;
+  }
+  const bool gray = info.family == PixelFamily::Gray;
+  const LumaWeights w = luma_weights(gray ? ColorMatrix::BT601 : matrix);
+  const double luma = (w.red * r + (1 - w.red - w.blue) * g + w.blue * b) / 255;
+  const int depth = info.component[0].depth, top = (1 << depth) - 1, scale = 1 << (depth - 8);
+  const bool full = gray || range == ColorRange::Full;
+  out.v[0] = clamp_int(static_cast<int>((full ? top * luma : scale * (16 + 219 * luma)) + 0.5), 0, top);
+  if (gray) return out;
+  const double c_range = full ? top : 224 * scale;
+  out.v[1] = clamp_int(
+      static_cast<int>(128 * scale + c_range * (b / 255.0 - luma) / (2 * (1 - w.blue)) + 0.5), 0, top);
+  out.v[2] = clamp_int(static_cast<int>(128 * scale + c_range * (r / 255.0 - luma) / (2 * (1 - w.red)) + 0.5),
+                       0, top);
+  return out;
+}
+
+}  // namespace anomaly
