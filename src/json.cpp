@@ -446,9 +446,10 @@ double Json::as_double() const {
 
 int64_t Json::as_int() const {
   if (type_ != Type::Number) wrong("an integer", type_);
-  const bool whole = integer_ || (std::isfinite(number_) && number_ == std::trunc(number_));
-  if (!whole || std::abs(number_) > static_cast<double>(kMaxExact))
-    throw JsonError("expected an integer of at most 2^53");
+  const double limit = static_cast<double>(kMaxExact);
+  const bool exact = integer_ ? int_ >= -kMaxExact && int_ <= kMaxExact
+                              : number_ == std::trunc(number_) && std::abs(number_) <= limit;
+  if (!exact) throw JsonError("expected an integer of at most 2^53");
   return integer_ ? int_ : static_cast<int64_t>(number_);
 }
 

@@ -87,6 +87,7 @@ inline int run(int argc, char** argv) {
   static void test_##name();                                         \
   static const check::Registrar registrar_##name(#name, test_##name); \
   static void test_##name()
+#undef CHECK  // c10 defines one of its own
 #define CHECK(condition) \
   ((condition) ? void() : check::fail(__FILE__, __LINE__, "CHECK(" #condition ") failed"))
 #define CHECK_EQ(a, b)                                                                                   \
