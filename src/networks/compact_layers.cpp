@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "src/networks/compact_layers.h"
+
+#include <ATen/ops/arange.h>
+#include <ATen/ops/conv2d.h>
+#include <ATen/ops/rsqrt.h>
+#include <ATen/ops/upsample_bilinear2d.h>
+
+namespace anomaly {
+
+ConvNormImpl::ConvNormImpl(int64_t in, int64_t out, int64_t kernel, int64_t stride, bool relu)
+    : stride_(stride), padding_(kernel / 2), relu_(relu) {
+  conv_ = register_module(
+      "conv", torch::nn::Conv2d(
+                  torch::nn::Conv2dOptions(in, out, kernel).stride(stride).padding(padding_).bias(false)));
+  norm_ = register_module("norm", torch::nn::BatchNorm2d(out));
+}
+
+at::Tensor ConvNormImpl::forward(const at::Tensor& x) {
+  at::Tensor y = weight_.defined() ? at::conv2d(x, weight_, bias_, stride_, padding_) : norm_(conv_(x));
+  return relu_ ? y.relu_() : y;
+}
+
+void ConvNormImpl::fold() {
+  if (weight_.defined()) return;
+  const at::NoGradGuard no_grad;
+  const at::Tensor scale = norm_->weight * at::rsqrt(norm_->running_var + norm_->options.eps());
+  weight_ = (conv_->weight * scale.view({-1, 1, 1, 1})).contiguous(at::MemoryFormat::ChannelsLast);
+  bias_ = norm_->bias - norm_->running_mean * scale;
+  unregister_module("conv");
+  unregister_module("norm");
+  conv_ = nullptr;
+  norm_ = nullptr;
+}
+
+ResidualBlockImpl::ResidualBlockImpl(int64_t in, int64_t out, int64_t stride) {
+  first_ = register_module("first", ConvNorm(in, out, 3, stride));
+  second_ = register_module("second", ConvNorm(out, out, 3, 1, false));
+  if (in != out || stride != 1) shortcut_ = register_module("shortcut", ConvNorm(in, out, 1, stride, false));
+}
+
+at::Tensor ResidualBlockImpl::forward(const at::Tensor& x) {
+  at::Tensor y = second_(first_(x));
+  y += shortcut_ ? shortcut_(x) : x;
+  return y.relu_();
+}
+
+torch::nn::ModuleList residual_stage(int64_t in, int64_t out, int64_t count) {
+  torch::nn::ModuleList stage;
+  for (int64_t i = 0; i < count; ++i)
+    stage->push_back(ResidualBlock(i == 0 ? in : out, out, i == 0 ? 2 : 1));
+  return stage;
+}
+
+at::Tensor run_stage(const torch::nn::ModuleList& stage, at::Tensor x) {
+  for (const auto& block : *stage) x = block->as<ResidualBlock>()->forward(x);
+  return x;
+}
+
+at::Tensor upsample_to(const at::Tensor& x, const at::Tensor& like) {
+  return at::upsample_bilinear2d(x, like.sizes().slice(2), true);
+}
+
+at::Tensor one_hot(const at::Tensor& ids, int64_t count) {
+  // N x H x W x count in memory is channels-last N x count x H x W.
+  const at::Tensor classes = at::arange(count, ids.options());
+  return ids.unsqueeze(-1).eq(classes).to(at::kFloat).permute({0, 3, 1, 2});
+}
+
+void to_inference(torch::nn::Module& network) {
+  const at::NoGradGuard no_grad;
+  network.eval();
+  for (const auto& module : network.modules())
+    if (auto* layer = module->as<ConvNormImpl>()) layer->fold();
+  for (at::Tensor& parameter : network.parameters()) {
+    parameter.set_requires_grad(false);
+    if (parameter.dim() == 4) parameter.set_data(parameter.contiguous(at::MemoryFormat::ChannelsLast));
+  }
+}
+
+}  // namespace anomaly

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// What the compact networks are made of. Each layer has a plain form (convolution and batch norm apart, for training)
+// and, after fold(), an inference form (one convolution); both run through the same forward().
+#pragma once
+
+#include <torch/nn/modules/batchnorm.h>
+#include <torch/nn/modules/container/modulelist.h>
+#include <torch/nn/modules/conv.h>
+#include <torch/nn/modules/linear.h>
+
+#include <cstdint>
+
+namespace anomaly {
+
+// Convolution without bias ("same" padding, kernel 1 or 3), batch norm, and ReLU where `relu`.
+// Keys: conv.weight, norm.{weight,bias,running_mean,running_var}.
+class ConvNormImpl : public torch::nn::Module {
+ public:
+  ConvNormImpl(int64_t in, int64_t out, int64_t kernel, int64_t stride = 1, bool relu = true);
+  at::Tensor forward(const at::Tensor& x);
+  // Merges the batch norm's running statistics into the convolution; training is over for this layer.
+  void fold();
+
+ private:
+  torch::nn::Conv2d conv_{nullptr};
+  torch::nn::BatchNorm2d norm_{nullptr};
+  at::Tensor weight_, bias_;  // of the inference form
+  int64_t stride_, padding_;
+  bool relu_;
+};
+TORCH_MODULE(ConvNorm);
+
+// Two 3x3 convolutions and an identity shortcut (1x1 where width or stride change), ReLU after the sum.
+class ResidualBlockImpl : public torch::nn::Module {
+ public:
+  ResidualBlockImpl(int64_t in, int64_t out, int64_t stride);
+  at::Tensor forward(const at::Tensor& x);
+
+ private:
+  ConvNorm first_{nullptr}, second_{nullptr}, shortcut_{nullptr};
+};
+TORCH_MODULE(ResidualBlock);
+
+// `count` residual blocks, the first of which strides by 2.
+torch::nn::ModuleList residual_stage(int64_t in, int64_t out, int64_t count);
+at::Tensor run_stage(const torch::nn::ModuleList& stage, at::Tensor x);
+
+// Bilinear, align_corners = true, to the height and width of `like`.
+at::Tensor upsample_to(const at::Tensor& x, const at::Tensor& like);
+
+// One-hot of ids (N x H x W uint8) as float32 N x count x H x W, channels last. An id >= count gives zeros.
+at::Tensor one_hot(const at::Tensor& ids, int64_t count);
+
+// Turns a whole network into its inference form: evaluation mode, folded, channels last, no gradients.
+void to_inference(torch::nn::Module& network);
+
+}  // namespace anomaly

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "src/networks/compact_segmentation.h"
+
+#include "src/networks/compact_architecture.h"
+
+namespace anomaly {
+
+Json CompactSegmentationOptions::to_json() const {
+  Json json = Json::object();
+  json.set("type", "compact-segmentation");
+  Json width_list = Json::array(), block_list = Json::array();
+  for (const int64_t width : widths) width_list.push(width);
+  for (const int64_t count : blocks) block_list.push(count);
+  json.set("widths", width_list);
+  json.set("blocks", block_list);
+  json.set("decoder", decoder);
+  json.set("head", head);
+  return json;
+}
+
+CompactSegmentationOptions CompactSegmentationOptions::from_json(const Json& json, const std::string& file,
+                                                                 const std::string& network,
+                                                                 int64_t classes) {
+  const ArchitectureReader reader(file, network, json, "compact-segmentation");
+  CompactSegmentationOptions options;
+  const auto widths = reader.integers("widths", options.widths.size(), 1, 512);
+  std::copy(widths.begin(), widths.end(), options.widths.begin());
+  const auto blocks = reader.integers("blocks", options.blocks.size(), 1, 16);
+  std::copy(blocks.begin(), blocks.end(), options.blocks.begin());
+  options.decoder = reader.integer("decoder", 1, 512);
+  options.head = reader.integer("head", 1, 512);
+  options.classes = classes;
+  return options;
+}
+
+CompactStemImpl::CompactStemImpl(const std::array<int64_t, 3>& widths, int64_t blocks) {
+  half_ = register_module("half", ConvNorm(3, widths[0], 3, 2));
+  quarter_ = register_module("quarter", ConvNorm(widths[0], widths[1], 3, 2));
+  eighth_ = register_module("eighth", residual_stage(widths[1], widths[2], blocks));
+}
+
+std::array<at::Tensor, 3> CompactStemImpl::forward(const at::Tensor& image) {
+  const at::Tensor half = half_(image);
+  const at::Tensor quarter = quarter_(half);
+  return {half, quarter, run_stage(eighth_, quarter)};
+}
+
+CompactSegmentationImpl::CompactSegmentationImpl(const CompactSegmentationOptions& options) {
+  const auto& w = options.widths;
+  const int64_t d = options.decoder;
+  stem_ = register_module(
+      "stem", CompactStem(std::array<int64_t, 3>{w[0], w[1], w[2]}, options.blocks[0]));
+  sixteenth_ = register_module("sixteenth", residual_stage(w[2], w[3], options.blocks[1]));
+  thirtysecond_ = register_module("thirtysecond", residual_stage(w[3], w[4], options.blocks[2]));
+  gate_ = register_module("gate", torch::nn::Conv2d(torch::nn::Conv2dOptions(w[4], d, 1)));
+  lateral5_ = register_module("lateral5", ConvNorm(w[4], d, 1));
+  lateral4_ = register_module("lateral4", ConvNorm(w[3], d, 1, 1, false));
+  lateral3_ = register_module("lateral3", ConvNorm(w[2], d, 1, 1, false));
+  lateral2_ = register_module("lateral2", ConvNorm(w[1], w[1], 1, 1, false));
+  reduce_ = register_module("reduce", ConvNorm(d, w[1], 1, 1, false));
+  fuse4_ = register_module("fuse4", ConvNorm(d, d, 3));
+  fuse3_ = register_module("fuse3", ConvNorm(d, d, 3));
+  fuse2_ = register_module("fuse2", ConvNorm(w[1], options.head, 3));
+  classifier_ = register_module("classifier",
+                                torch::nn::Conv2d(torch::nn::Conv2dOptions(options.head, options.classes, 1)));
+}
+
+at::Tensor CompactSegmentationImpl::forward(const at::Tensor& image) {
+  const auto [half, quarter, eighth] = stem_(image);
+  const at::Tensor sixteenth = run_stage(sixteenth_, eighth);
+  const at::Tensor deepest = run_stage(thirtysecond_, sixteenth);
+  // What the whole frame shows decides how much each channel counts.
+  const at::Tensor gate = gate_(deepest.mean({2, 3}, true)).sigmoid();
+  at::Tensor y = lateral5_(deepest) * gate;
+  y = fuse4_((upsample_to(y, sixteenth) + lateral4_(sixteenth)).relu_());
+  y = fuse3_((upsample_to(y, eighth) + lateral3_(eighth)).relu_());
+  y = fuse2_((upsample_to(reduce_(y), quarter) + lateral2_(quarter)).relu_());
+  return classifier_(y);
+}
+
+}  // namespace anomaly

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Compact segmentation: a small residual trunk (strides 2 to 32) with a top-down decoder to stride 4.
+#pragma once
+
+#include <array>
+#include <string>
+
+#include "src/json.h"
+#include "src/networks/compact_layers.h"
+
+namespace anomaly {
+
+struct CompactSegmentationOptions {
+  std::array<int64_t, 5> widths = {32, 48, 80, 128, 160};  // channels at strides 2, 4, 8, 16, 32
+  std::array<int64_t, 3> blocks = {2, 3, 2};               // residual blocks at strides 8, 16, 32
+  int64_t decoder = 96;                                    // channels of the decoder at strides 32, 16, 8
+  int64_t head = 32;                                       // channels before the classifier, at stride 4
+  int64_t classes = 19;
+
+  Json to_json() const;
+  // Throws Error(BadBundle). `file` and `network` are for messages; the classes come from the bundle.
+  static CompactSegmentationOptions from_json(const Json& json, const std::string& file,
+                                              const std::string& network, int64_t classes);
+};
+
+// The trunk up to stride 8, shared in structure with the perceptual network.
+class CompactStemImpl : public torch::nn::Module {
+ public:
+  CompactStemImpl(const std::array<int64_t, 3>& widths, int64_t blocks);
+  // image: N x 3 x H x W normalised. Returns the maps at strides 2, 4 and 8.
+  std::array<at::Tensor, 3> forward(const at::Tensor& image);
+
+ private:
+  ConvNorm half_{nullptr}, quarter_{nullptr};
+  torch::nn::ModuleList eighth_{nullptr};
+};
+TORCH_MODULE(CompactStem);
+
+class CompactSegmentationImpl : public torch::nn::Module {
+ public:
+  explicit CompactSegmentationImpl(const CompactSegmentationOptions& options);
+  // image: N x 3 x H x W normalised, any H, W >= 32. Returns logits N x classes x ceil(H / 4) x ceil(W / 4).
+  at::Tensor forward(const at::Tensor& image);
+  CompactStem stem() const { return stem_; }
+
+ private:
+  CompactStem stem_{nullptr};
+  torch::nn::ModuleList sixteenth_{nullptr}, thirtysecond_{nullptr};
+  torch::nn::Conv2d gate_{nullptr}, classifier_{nullptr};
+  ConvNorm lateral5_{nullptr}, lateral4_{nullptr}, lateral3_{nullptr}, lateral2_{nullptr}, reduce_{nullptr},
+      fuse4_{nullptr}, fuse3_{nullptr}, fuse2_{nullptr};
+};
+TORCH_MODULE(CompactSegmentation);
+
+}  // namespace anomaly

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "src/train/augment.h"
+
+#include <algorithm>
+#include <opencv2/imgproc.hpp>
+
+namespace anomaly::train {
+
+void random_crop(const Geometry& geometry, Random& random, cv::Mat& rgb, cv::Mat& labels) {
+  const double scale = random.log_uniform(geometry.scale_low, geometry.scale_high);
+  const double stretch = std::exp(random.uniform(-geometry.aspect, geometry.aspect));
+  const int height = std::max(16, static_cast<int>(geometry.full_height * scale));
+  const int width = std::max(16, static_cast<int>(geometry.full_width * scale * stretch));
+  cv::Mat resized, resized_labels;
+  const bool shrinks = height < rgb.rows && width < rgb.cols;
+  cv::resize(rgb, resized, {width, height}, 0, 0, shrinks ? cv::INTER_AREA : cv::INTER_LINEAR);
+  cv::resize(labels, resized_labels, {width, height}, 0, 0, cv::INTER_NEAREST);
+  if (random.chance(0.5)) {
+    cv::flip(resized, resized, 1);
+    cv::flip(resized_labels, resized_labels, 1);
+  }
+  cv::Mat crop(geometry.height, geometry.width, CV_8UC3, cv::Scalar(124, 116, 104));
+  cv::Mat crop_labels(geometry.height, geometry.width, CV_8UC1, cv::Scalar(255));
+  // Offset of the crop within the frame, negative where the frame is the smaller of the two.
+  const auto offset = [&random](int frame, int window) {
+    const int slack = frame - window;
+    return slack >= 0 ? static_cast<int>(random.below(slack + 1)) : -static_cast<int>(random.below(1 - slack));
+  };
+  const int top = offset(height, geometry.height), left = offset(width, geometry.width);
+  const cv::Rect in_frame = cv::Rect(left, top, geometry.width, geometry.height) & cv::Rect(0, 0, width, height);
+  const cv::Rect in_crop = in_frame - cv::Point(left, top);
+  resized(in_frame).copyTo(crop(in_crop));
+  resized_labels(in_frame).copyTo(crop_labels(in_crop));
+  rgb = crop;
+  labels = crop_labels;
+}
+
+void random_appearance(Random& random, cv::Mat& rgb) {
+  // One lookup table a channel holds gamma, contrast, brightness and white balance.
+  double gamma = random.log_uniform(0.65, 1.5);
+  double gain = random.log_uniform(0.75, 1.33);
+  const double lift = random.uniform(-0.1, 0.1);
+  if (random.chance(0.08)) {  // dusk
+    gamma = random.uniform(1.3, 2.2);
+    gain = random.uniform(0.4, 0.9);
+  }
+  cv::Mat lookup(1, 256, CV_8UC3);
+  for (int channel = 0; channel < 3; ++channel) {
+    const double balance = random.log_uniform(0.88, 1.14);
+    for (int value = 0; value < 256; ++value) {
+      const double light = std::pow(value / 255.0, gamma) * gain * balance + lift;
+      lookup.at<cv::Vec3b>(0, value)[channel] = cv::saturate_cast<uchar>(255 * light);
+    }
+  }
+  cv::LUT(rgb, lookup, rgb);
+
+  if (random.chance(0.5)) {  // saturation
+    cv::Mat grey, grey3;
+    cv::cvtColor(rgb, grey, cv::COLOR_RGB2GRAY);
+    cv::cvtColor(grey, grey3, cv::COLOR_GRAY2RGB);
+    const double amount = random.uniform(0.2, 1.5);
+    cv::addWeighted(rgb, amount, grey3, 1 - amount, 0, rgb);
+  }
+  if (random.chance(0.06)) {  // haze
+    const double amount = random.uniform(0.1, 0.5);
+    cv::addWeighted(rgb, 1 - amount, cv::Mat(rgb.size(), CV_8UC3, cv::Scalar::all(random.uniform(140, 230))),
+                    amount, 0, rgb);
+  }
+  if (random.chance(0.2)) {
+    const double sigma = random.uniform(0.3, 1.6);
+    cv::GaussianBlur(rgb, rgb, {}, sigma);
+  }
+  if (random.chance(0.2)) {
+    cv::RNG noise(random.next());
+    cv::Mat grain(rgb.size(), CV_16SC3), wide;
+    noise.fill(grain, cv::RNG::NORMAL, 0, random.uniform(1, 9));
+    rgb.convertTo(wide, CV_16SC3);
+    wide += grain;
+    wide.convertTo(rgb, CV_8UC3);
+  }
+}
+
+}  // namespace anomaly::train

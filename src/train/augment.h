@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Random changes to a frame that a camera, a season or a lens might make.
+#pragma once
+
+#include <opencv2/core.hpp>
+
+#include "src/train/random.h"
+
+namespace anomaly::train {
+
+struct Geometry {
+  int full_height, full_width;  // the whole frame's size at scale 1 (frames are stretched to it, as in the framework)
+  int height, width;            // of the crop
+  double scale_low, scale_high, aspect;  // scale drawn log-uniformly; width times exp(+-aspect)
+};
+
+// Resizes, crops, mirrors `rgb` and `labels` alike. Where the crop leaves the frame: mean grey and 255.
+void random_crop(const Geometry& geometry, Random& random, cv::Mat& rgb, cv::Mat& labels);
+
+// Brightness, contrast, saturation, white balance, gamma; now and then dusk, haze, blur, sensor noise.
+void random_appearance(Random& random, cv::Mat& rgb);
+
+}  // namespace anomaly::train

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "src/train/checkpoint.h"
+
+#include <charconv>
+#include <filesystem>
+#include <stdexcept>
+
+#include "src/bundle/safetensors.h"
+#include "src/error.h"
+
+namespace anomaly::train {
+
+namespace {
+
+std::string metadata_of(const SafetensorsFile& file, const std::string& key) {
+  const auto found = file.metadata().find(key);
+  return found == file.metadata().end() ? "" : found->second;
+}
+
+}  // namespace
+
+void save_checkpoint(const Checkpoint& checkpoint, int64_t step, bool complete) {
+  write_safetensors(checkpoint.path, checkpoint.tensors,
+                    {{"step", std::to_string(step)},
+                     {"complete", complete ? "yes" : "no"},
+                     {"signature", checkpoint.signature}});
+}
+
+std::optional<CheckpointState> load_checkpoint(const Checkpoint& checkpoint) {
+  if (!std::filesystem::exists(checkpoint.path)) return std::nullopt;
+  const auto file = SafetensorsFile::open(checkpoint.path);
+  if (metadata_of(*file, "signature") != checkpoint.signature)
+    throw Error(ErrorKind::BadSettings,
+                checkpoint.path + ": was made with other settings; remove it, or name another --work folder");
+  NamedTensors stored;
+  for (const auto& entry : file->tensors()) stored.emplace_back(entry.first, file->tensor(entry.first));
+  try {
+    copy_tensors(stored, checkpoint.tensors);
+  } catch (const std::invalid_argument& problem) {
+    throw Error(ErrorKind::BadBundle, checkpoint.path + ": " + problem.what());
+  }
+  CheckpointState state;
+  const std::string step = metadata_of(*file, "step");
+  const auto parsed = std::from_chars(step.data(), step.data() + step.size(), state.step);
+  if (parsed.ec != std::errc() || parsed.ptr != step.data() + step.size() || state.step < 0)
+    throw Error(ErrorKind::BadBundle, checkpoint.path + ": its step count is no number");
+  state.complete = metadata_of(*file, "complete") == "yes";
+  return state;
+}
+
+NamedTensors read_stage(const std::string& path, const std::string& prefix, bool must_be_complete) {
+  if (!std::filesystem::exists(path))
+    throw Error(ErrorKind::NotFound, path + ": no such checkpoint; run the stage that makes it first");
+  const auto file = SafetensorsFile::open(path);
+  if (must_be_complete && metadata_of(*file, "complete") != "yes")
+    throw Error(ErrorKind::BadSettings, path + ": that stage is not complete; resume it, or pass --partial");
+  NamedTensors tensors;
+  for (const auto& entry : file->tensors())
+    if (entry.first.compare(0, prefix.size(), prefix) == 0)
+      tensors.emplace_back(entry.first.substr(prefix.size()), file->tensor(entry.first));
+  return tensors;
+}
+
+NamedTensors with_prefix(const std::string& prefix, const NamedTensors& tensors) {
+  NamedTensors named;
+  for (const auto& [name, tensor] : tensors) named.emplace_back(prefix + name, tensor);
+  return named;
+}
+
+void append(NamedTensors& to, const NamedTensors& more) { to.insert(to.end(), more.begin(), more.end()); }
+
+}  // namespace anomaly::train

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// A stage's state between steps, one safetensors file: weights, their average, the optimizer's moments, the step count.
+// Random numbers need no state: they are functions of the step.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "src/train/optimizer.h"
+
+namespace anomaly::train {
+
+struct Checkpoint {
+  std::string path;
+  std::string signature;  // of the settings that a resumed run must share
+  NamedTensors tensors;   // saved from and loaded into
+};
+
+void save_checkpoint(const Checkpoint& checkpoint, int64_t step, bool complete);
+
+struct CheckpointState {
+  int64_t step = 0;
+  bool complete = false;
+};
+// Loads into the tensors; nothing where there is no file. Throws Error(BadSettings) where the file was made with
+// other settings, Error(BadBundle) where it is damaged.
+std::optional<CheckpointState> load_checkpoint(const Checkpoint& checkpoint);
+
+// The tensors of a complete stage whose names begin with `prefix`, without it. Throws Error(NotFound) where the
+// stage has not been run, Error(BadSettings) where it is unfinished and `must_be_complete`.
+NamedTensors read_stage(const std::string& path, const std::string& prefix, bool must_be_complete);
+
+// `tensors` with `prefix` before every name.
+NamedTensors with_prefix(const std::string& prefix, const NamedTensors& tensors);
+void append(NamedTensors& to, const NamedTensors& more);
+
+}  // namespace anomaly::train

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "src/train/config.h"
+
+#include <fstream>
+#include <sstream>
+
+#include "src/error.h"
+
+namespace anomaly::train {
+
+namespace {
+
+std::array<int, 2> read_size(const Json& json) {
+  const auto& items = json.items();
+  if (items.size() != 2) throw JsonError("a size is not [height, width]");
+  std::array<int, 2> size{};
+  for (size_t i = 0; i < 2; ++i) {
+    const int64_t value = items[i].as_int();
+    if (value < 32 || value > 4096 || value % 32 != 0)
+      throw JsonError("a size is not a multiple of 32 between 32 and 4096");
+    size[i] = static_cast<int>(value);
+  }
+  return size;
+}
+
+DatasetConfig read_dataset(const std::string& name, const Json& json) {
+  DatasetConfig dataset;
+  dataset.name = name;
+  dataset.images = json.at("images").as_string();
+  dataset.labels = json.at("labels").as_string();
+  dataset.weight = json.number_or("weight", 1);
+  if (!(dataset.weight > 0)) throw JsonError("the weight of data set " + name + " is not positive");
+  if (const Json* exact = json.find("exact_geometry")) dataset.exact_geometry = exact->as_bool();
+  for (const Json& group : json.at("groups").items()) {
+    std::vector<int> ids;
+    for (const Json& id : group.items()) {
+      const int64_t value = id.as_int();
+      if (value < 0 || value > 18) throw JsonError("data set " + name + " names a train id outside 0 to 18");
+      ids.push_back(static_cast<int>(value));
+    }
+    dataset.groups.push_back(ids);
+  }
+  if (dataset.groups.empty() || dataset.groups.size() > 255)
+    throw JsonError("data set " + name + " has no groups, or more than 255");
+  return dataset;
+}
+
+}  // namespace
+
+Config Config::read(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) throw Error(ErrorKind::NotFound, path + ": no such configuration; name one with --config");
+  std::ostringstream text;
+  text << file.rdbuf();
+  try {
+    const Json json = Json::parse(text.str());
+    Config config;
+    config.name = json.at("name").as_string();
+    config.seed = static_cast<uint64_t>(json.int_or("seed", 0));
+    config.segmentation_size = read_size(json.at("segmentation_size"));
+    config.map_size = read_size(json.at("map_size"));
+    config.held_out_share = json.number_or("held_out_share", config.held_out_share);
+    for (const auto& [name, dataset] : json.at("datasets").members())
+      config.datasets.push_back(read_dataset(name, dataset));
+    if (const Json* objects = json.find("objects")) {
+      config.objects.images = objects->at("images").as_string();
+      config.objects.panoptic = objects->at("panoptic").as_string();
+      config.objects.json = objects->at("json").as_string();
+      config.objects.held_out = objects->int_or("held_out", config.objects.held_out);
+    }
+    if (const Json* test = json.find("test")) config.test = read_dataset("test", *test);
+    config.networks = json.at("networks");
+    config.stages = json.at("stages");
+    if (const Json* provenance = json.find("provenance")) config.provenance = *provenance;
+    config.license = json.string_or("license", "");
+    return config;
+  } catch (const JsonError& error) {
+    throw Error(ErrorKind::BadSettings, path + ": " + error.what());
+  }
+}
+
+const Json& Config::stage(const std::string& stage_name) const {
+  const Json* found = stages.find(stage_name);
+  if (!found) throw Error(ErrorKind::BadSettings, "the configuration has no stage \"" + stage_name + "\"");
+  return *found;
+}
+
+}  // namespace anomaly::train

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// The training configuration: one JSON file (models/compact.json), read and checked before any work.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "src/json.h"
+
+namespace anomaly::train {
+
+// A folder of labelled frames. `groups[v]` lists the train ids that label value v may be: one for a fine label, several
+// for a coarse one (the loss then takes the sum of their probabilities), none to ignore the value.
+struct DatasetConfig {
+  std::string name, images, labels;
+  std::vector<std::vector<int>> groups;
+  double weight = 1;            // share of this set's frames among the samples, relative to the others'
+  bool exact_geometry = false;  // labels fine enough for synthesis and dissimilarity
+};
+
+struct ObjectsConfig {
+  std::string images, panoptic, json;
+  int64_t held_out = 15;  // pictures, the last ones by name, kept for evaluation
+};
+
+struct Config {
+  std::string name;
+  uint64_t seed = 0;
+  std::array<int, 2> segmentation_size{}, map_size{};  // height, width
+  double held_out_share = 0.04;                        // of every data set's frames, the last ones by name
+  std::vector<DatasetConfig> datasets;
+  ObjectsConfig objects;
+  DatasetConfig test;  // frames that no stage reads, for --evaluate
+  Json networks;       // the bundle's architecture object
+  Json stages;         // per stage, its settings
+  Json provenance;     // copied to the bundle
+  std::string license;
+
+  // Throws Error(NotFound, Io or BadSettings) that names file and member.
+  static Config read(const std::string& path);
+  const Json& stage(const std::string& stage_name) const;  // throws Error(BadSettings) where absent
+};
+
+}  // namespace anomaly::train

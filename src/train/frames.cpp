@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "src/train/frames.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <filesystem>
+#include <opencv2/imgcodecs.hpp>
+#include <opencv2/imgproc.hpp>
+
+#include "src/error.h"
+
+namespace anomaly::train {
+
+namespace fs = std::filesystem;
+
+Groups::Groups() {
+  for (int id = 0; id < 19; ++id) groups_.push_back({id});
+}
+
+uint8_t Groups::add(const std::vector<int>& ids) {
+  if (ids.empty()) return kIgnore;
+  std::vector<int> sorted = ids;
+  std::sort(sorted.begin(), sorted.end());
+  sorted.erase(std::unique(sorted.begin(), sorted.end()), sorted.end());
+  const auto found = std::find(groups_.begin(), groups_.end(), sorted);
+  const size_t index = static_cast<size_t>(found - groups_.begin());
+  if (found == groups_.end()) groups_.push_back(sorted);
+  if (index >= kIgnore) throw Error(ErrorKind::BadSettings, "the data sets name more than 254 label groups");
+  return static_cast<uint8_t>(index);
+}
+
+std::vector<std::string> list_pictures(const std::string& folder) {
+  std::vector<std::string> paths;
+  std::error_code problem;
+  for (const auto& entry : fs::directory_iterator(folder, problem)) {
+    const std::string extension = entry.path().extension().string();
+    if (extension == ".jpg" || extension == ".jpeg" || extension == ".png")
+      paths.push_back(entry.path().string());
+  }
+  if (paths.empty())
+    throw Error(ErrorKind::NotFound, folder + ": no .jpg or .png pictures there; see --data and the configuration");
+  std::sort(paths.begin(), paths.end());
+  return paths;
+}
+
+std::string stem_of(const std::string& path) { return fs::path(path).stem().string(); }
+
+cv::Mat read_rgb(const std::string& path) {
+  cv::Mat picture = cv::imread(path, cv::IMREAD_COLOR | cv::IMREAD_IGNORE_ORIENTATION);
+  if (picture.empty()) throw Error(ErrorKind::Io, path + ": cannot be read as a picture");
+  cv::cvtColor(picture, picture, cv::COLOR_BGR2RGB);
+  return picture;
+}
+
+Dataset read_dataset_frames(const std::string& root, const DatasetConfig& config, double held_out_share,
+                            Groups& groups) {
+  std::array<uint8_t, 256> table;
+  table.fill(Groups::kIgnore);
+  for (size_t value = 0; value < config.groups.size(); ++value) table[value] = groups.add(config.groups[value]);
+  const cv::Mat lookup(1, 256, CV_8U, table.data());
+
+  Dataset dataset;
+  dataset.config = config;
+  const auto pictures = list_pictures(root + "/" + config.images);
+  const auto kept = pictures.size() - static_cast<size_t>(std::lround(
+                                          static_cast<double>(pictures.size()) * held_out_share));
+  for (size_t i = 0; i < pictures.size(); ++i) {
+    Frame frame;
+    frame.name = stem_of(pictures[i]);
+    frame.rgb = read_rgb(pictures[i]);
+    const std::string label_path = root + "/" + config.labels + "/" + frame.name + ".png";
+    const cv::Mat labels = cv::imread(label_path, cv::IMREAD_UNCHANGED);
+    if (labels.empty() || labels.type() != CV_8UC1)
+      throw Error(ErrorKind::Io, label_path + ": cannot be read as an 8-bit label map");
+    if (labels.size() != frame.rgb.size())
+      throw Error(ErrorKind::Io, label_path + ": its size differs from its picture's");
+    cv::LUT(labels, lookup, frame.groups);
+    (i < kept ? dataset.training : dataset.held_out).push_back(std::move(frame));
+  }
+  return dataset;
+}
+
+const Frame& draw_frame(const std::vector<Dataset>& datasets, bool exact_only, Random& random) {
+  double total = 0;
+  for (const Dataset& dataset : datasets)
+    if (!exact_only || dataset.config.exact_geometry) total += dataset.config.weight;
+  double chosen = random.uniform() * total;
+  const Dataset* last = nullptr;
+  for (const Dataset& dataset : datasets) {
+    if (exact_only && !dataset.config.exact_geometry) continue;
+    last = &dataset;
+    if ((chosen -= dataset.config.weight) < 0) break;
+  }
+  if (!last || last->training.empty())
+    throw Error(ErrorKind::BadSettings, "no data set of the configuration has frames to train this stage on");
+  return last->training[static_cast<size_t>(random.below(static_cast<int64_t>(last->training.size())))];
+}
+
+}  // namespace anomaly::train

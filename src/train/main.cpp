@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// anomaly-train: trains the networks of a compact bundle, stage by stage.
+#include <ATen/Parallel.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <exception>
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "src/error.h"
+#include "src/train/session.h"
+
+namespace {
+
+using anomaly::Error;
+using anomaly::ErrorKind;
+using anomaly::train::Session;
+
+constexpr const char* kUsage =
+    "usage: anomaly-train --config FILE --data DIR --work DIR [options] STAGE...\n"
+    "\n"
+    "Stages, in order: segmentation, synthesis, dissimilarity.\n"
+    "Each resumes from its checkpoint in the work folder; a complete stage is left as it is.\n"
+    "\n"
+    "  --config FILE      the training configuration (models/compact.json)\n"
+    "  --data DIR         the folder that the configuration's data folders are in\n"
+    "  --work DIR         for checkpoints, losses.csv and preview pictures\n"
+    "  --threads N        (default: what the machine has)\n"
+    "  --stop-after N     leave each stage after N steps; a later run resumes\n"
+    "  --partial          build on stages that are not complete\n";
+
+struct Options {
+  std::string config, data, work;
+  int threads = 0;
+  int64_t stop_after = 0;
+  bool partial = false;
+  std::vector<std::string> stages;
+};
+
+int64_t number(const std::string& option, const std::string& text) {
+  char* end = nullptr;
+  const long long value = std::strtoll(text.c_str(), &end, 10);
+  if (text.empty() || *end != '\0' || value < 1 || value > 1000000000)
+    throw Error(ErrorKind::BadSettings, option + " " + text + ": expected a whole number above 0");
+  return value;
+}
+
+Options parse(int argc, char** argv) {
+  Options options;
+  for (int i = 1; i < argc; ++i) {
+    const std::string argument = argv[i];
+    const auto value = [&]() -> std::string {
+      if (i + 1 >= argc) throw Error(ErrorKind::BadSettings, argument + ": its value is missing");
+      return argv[++i];
+    };
+    if (argument == "--config") options.config = value();
+    else if (argument == "--data") options.data = value();
+    else if (argument == "--work") options.work = value();
+    else if (argument == "--threads") options.threads = static_cast<int>(number(argument, value()));
+    else if (argument == "--stop-after") options.stop_after = number(argument, value());
+    else if (argument == "--partial") options.partial = true;
+    else if (argument[0] == '-') throw Error(ErrorKind::BadSettings, argument + ": no such option; see --help");
+    else options.stages.push_back(argument);
+  }
+  if (options.config.empty() || options.data.empty() || options.work.empty() || options.stages.empty())
+    throw Error(ErrorKind::BadSettings, "--config, --data, --work and a stage are needed; see --help");
+  return options;
+}
+
+int run(const Options& options) {
+  const std::vector<std::pair<std::string, std::function<void(Session&)>>> known = {
+      {"segmentation", anomaly::train::train_segmentation},
+  };
+  for (const std::string& stage : options.stages) {
+    bool found = false;
+    for (const auto& entry : known) found = found || entry.first == stage;
+    if (!found) throw Error(ErrorKind::BadSettings, stage + ": no such stage; see --help");
+  }
+  if (options.threads > 0) at::set_num_threads(options.threads);
+  Session session;
+  session.config = anomaly::train::Config::read(options.config);
+  session.data = options.data;
+  session.work = options.work;
+  session.partial = options.partial;
+  session.stop_after = options.stop_after;
+  std::filesystem::create_directories(session.work);
+  for (const auto& dataset : session.config.datasets) {
+    session.datasets.push_back(anomaly::train::read_dataset_frames(
+        session.data, dataset, session.config.held_out_share, session.groups));
+    std::printf("%s: %zu frames to train on, %zu held out\n", dataset.name.c_str(),
+                session.datasets.back().training.size(), session.datasets.back().held_out.size());
+  }
+  for (const auto& [name, stage] : known)
+    for (const std::string& wanted : options.stages)
+      if (wanted == name) stage(session);
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    for (int i = 1; i < argc; ++i)
+      if (std::strcmp(argv[i], "--help") == 0) {
+        std::fputs(kUsage, stdout);
+        return 0;
+      }
+    return run(parse(argc, argv));
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "anomaly-train: %s\n", error.what());
+    return 1;
+  }
+}

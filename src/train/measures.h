@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <opencv2/core.hpp>
+#include <string>
+#include <vector>
+
+#include "src/train/frames.h"
+
+namespace anomaly::train {
+
+// Intersection over union over the label values of one data set: a predicted train id counts as the first of the data
+// set's groups that holds it (as none where no group does).
+class IouCounter {
+ public:
+  explicit IouCounter(const DatasetConfig& config);
+  // predicted: H x W train ids. groups: H x W indices into `all`, other values ignored.
+  void add(const cv::Mat& predicted, const cv::Mat& groups, const Groups& all);
+  // NaN for a value that neither occurs nor is predicted.
+  std::vector<double> per_class() const;
+  double mean() const;  // over the values that occur or are predicted
+
+ private:
+  std::vector<std::vector<int>> groups_;
+  std::array<int, 256> value_of_train_id_;
+  std::vector<int64_t> hit_, truth_, predicted_;
+};
+
+// Logits for a normalised batch of one picture.
+using Segmenter = std::function<at::Tensor(const at::Tensor&)>;
+
+// Train ids at the frame's own size, from logits of the frame resized to `size` (height, width).
+cv::Mat predict_labels(const Segmenter& segmenter, const cv::Mat& rgb, const std::array<int, 2>& size);
+
+double mean_iou(const Segmenter& segmenter, const DatasetConfig& config, const std::vector<Frame>& frames,
+                const Groups& groups, const std::array<int, 2>& size, std::vector<double>* per_class = nullptr);
+
+}  // namespace anomaly::train

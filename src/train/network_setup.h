@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#pragma once
+
+#include <torch/nn/module.h>
+
+#include <cstdint>
+
+namespace anomaly::train {
+
+// Networks built after this call start from the same weights every time.
+void seed_weights(uint64_t seed);
+// Convolution weights channels last, as the pictures are.
+void to_channels_last(torch::nn::Module& network);
+
+}  // namespace anomaly::train

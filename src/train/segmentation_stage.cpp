@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Stage `segmentation`: cross-entropy over classes or groups of classes, on augmented crops of all data sets.
+#include <ATen/ops/upsample_bilinear2d.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <opencv2/imgproc.hpp>
+
+#include "src/error.h"
+#include "src/networks/compact_segmentation.h"
+#include "src/train/augment.h"
+#include "src/train/batches.h"
+#include "src/train/checkpoint.h"
+#include "src/train/losses.h"
+#include "src/train/measures.h"
+#include "src/train/network_setup.h"
+#include "src/train/optimizer.h"
+#include "src/train/progress.h"
+#include "src/train/session.h"
+
+namespace anomaly::train {
+
+namespace {
+
+struct Batch {
+  at::Tensor pictures, targets;
+};
+
+struct Settings {
+  int64_t steps, batch, checkpoint_every, warm_up;
+  double learning_rate, weight_decay, average_decay, balance;
+  Geometry geometry;
+
+  Settings(const Json& stage, const std::array<int, 2>& size) {
+    steps = stage.int_or("steps", 1000);
+    batch = stage.int_or("batch", 8);
+    checkpoint_every = stage.int_or("checkpoint_every", 250);
+    warm_up = stage.int_or("warm_up", 100);
+    learning_rate = stage.number_or("learning_rate", 2e-3);
+    weight_decay = stage.number_or("weight_decay", 0.01);
+    average_decay = stage.number_or("average_decay", 0.998);
+    balance = stage.number_or("class_balance", 0.3);
+    geometry = {size[0], size[1], static_cast<int>(stage.int_or("crop_height", size[0])),
+                static_cast<int>(stage.int_or("crop_width", size[1])), stage.number_or("scale_low", 0.75),
+                stage.number_or("scale_high", 1.6), stage.number_or("aspect", 0.2)};
+    if (steps < 1 || batch < 1 || checkpoint_every < 1 || geometry.height < 32 || geometry.width < 32)
+      throw Error(ErrorKind::BadSettings, "stage segmentation: steps, batch and crop must be positive (crop >= 32)");
+  }
+};
+
+Batch make_batch(const Session& session, const Settings& settings, int64_t step) {
+  std::vector<cv::Mat> pictures, maps;
+  for (int64_t i = 0; i < settings.batch; ++i) {
+    Random random({session.config.seed, 1, static_cast<uint64_t>(step), static_cast<uint64_t>(i)});
+    const Frame& frame = draw_frame(session.datasets, false, random);
+    cv::Mat rgb = frame.rgb.clone(), groups = frame.groups;
+    random_appearance(random, rgb);
+    random_crop(settings.geometry, random, rgb, groups);
+    // The loss is taken at half size, which keeps thin things and costs a quarter.
+    cv::Mat half;
+    cv::resize(groups, half, {}, 0.5, 0.5, cv::INTER_NEAREST);
+    pictures.push_back(rgb);
+    maps.push_back(half);
+  }
+  return {normalised(pictures_to_tensor(pictures)), maps_to_tensor(maps)};
+}
+
+// Rare groups count more: (median frequency / frequency) ^ balance, within [0.5, 4].
+std::vector<float> group_weights(const Session& session, double balance) {
+  std::vector<double> frequency(session.groups.all().size(), 0);
+  for (const Dataset& dataset : session.datasets) {
+    double pixels = 0;
+    std::vector<double> counts(frequency.size(), 0);
+    for (const Frame& frame : dataset.training)
+      for (int y = 0; y < frame.groups.rows; ++y)
+        for (int x = 0; x < frame.groups.cols; ++x) {
+          const uint8_t group = frame.groups.at<uint8_t>(y, x);
+          if (group < counts.size()) ++counts[group], ++pixels;
+        }
+    for (size_t g = 0; g < counts.size(); ++g)
+      frequency[g] += dataset.config.weight * counts[g] / std::max(pixels, 1.0);
+  }
+  std::vector<double> present;
+  for (const double f : frequency)
+    if (f > 0) present.push_back(f);
+  std::vector<float> weights(frequency.size(), 1);
+  if (present.empty()) return weights;
+  std::nth_element(present.begin(), present.begin() + static_cast<int64_t>(present.size() / 2), present.end());
+  const double median = present[present.size() / 2];
+  for (size_t g = 0; g < frequency.size(); ++g)
+    if (frequency[g] > 0)
+      weights[g] = static_cast<float>(std::clamp(std::pow(median / frequency[g], balance), 0.5, 4.0));
+  return weights;
+}
+
+}  // namespace
+
+void train_segmentation(Session& session) {
+  const Json& architecture = session.config.networks.at("segmentation");
+  const Settings settings(session.config.stage("segmentation"), session.config.segmentation_size);
+  const auto options =
+      CompactSegmentationOptions::from_json(architecture, "the configuration", "segmentation", 19);
+  seed_weights(session.config.seed);
+  CompactSegmentation network(options);
+  to_channels_last(*network);
+  Adam adam(network->parameters(), {0.9, 0.999, settings.weight_decay, 1e-8});
+  WeightAverage average(*network, settings.average_decay);
+  Checkpoint checkpoint{session.checkpoint("segmentation"),
+                        architecture.dump() + session.config.stage("segmentation").dump(), {}};
+  append(checkpoint.tensors, with_prefix("model.", named_tensors(*network)));
+  append(checkpoint.tensors, with_prefix("average.", average.tensors()));
+  append(checkpoint.tensors, adam.state());
+  const CheckpointState state = load_checkpoint(checkpoint).value_or(CheckpointState{});
+  if (state.complete) {
+    std::printf("segmentation: complete (%s)\n", checkpoint.path.c_str());
+    return;
+  }
+  const GroupLoss loss_of(session.groups.all(), group_weights(session, settings.balance), options.classes);
+  const int64_t end = session.stop_after > 0 ? std::min(settings.steps, state.step + session.stop_after) : settings.steps;
+  Prefetch<Batch> batches([&](int64_t step) { return make_batch(session, settings, step); }, state.step, end);
+  Progress progress("segmentation", state.step, settings.steps, settings.batch, session.work + "/losses.csv");
+  network->train();
+  for (int64_t step = state.step; step < end; ++step) {
+    const Batch batch = batches.take();
+    const at::Tensor logits = network(batch.pictures);
+    const at::Tensor loss = loss_of(at::upsample_bilinear2d(logits, batch.targets.sizes().slice(1), true), batch.targets);
+    loss.backward();
+    const double done = static_cast<double>(step) / static_cast<double>(settings.steps);
+    const double ramp = std::min(1.0, static_cast<double>(step + 1) / static_cast<double>(settings.warm_up + 1));
+    adam.step(settings.learning_rate * ramp * std::pow(1 - done, 0.9));
+    average.update(step);
+    progress.step(step, loss.item<double>());
+    if ((step + 1) % settings.checkpoint_every == 0 || step + 1 == end) {
+      save_checkpoint(checkpoint, step + 1, step + 1 == settings.steps);
+      if ((step + 1) % (4 * settings.checkpoint_every) == 0 || step + 1 == settings.steps) {
+        CompactSegmentation averaged(options);
+        copy_tensors(average.tensors(), named_tensors(*averaged));
+        to_inference(*averaged);
+        for (const Dataset& dataset : session.datasets)
+          std::printf("segmentation step %lld: held-out %s, mean IoU over groups %.3f\n",
+                      static_cast<long long>(step + 1), dataset.config.name.c_str(),
+                      mean_iou([&](const at::Tensor& image) { return averaged(image); }, dataset.config,
+                               dataset.held_out, session.groups, session.config.segmentation_size));
+        std::fflush(stdout);
+      }
+    }
+  }
+}
+
+}  // namespace anomaly::train
