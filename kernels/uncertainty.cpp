@@ -74,12 +74,15 @@ void uncertainty_block(const float* top, const float* bottom, int classes, float
     }
   }
   for (int c = 0; c < classes; ++c) {
-    const float* logit = logits + c * kBlock;
-    for (int i = 0; i < kBlock; ++i) sum_class(logit[i], best[i], sum[i], weighted[i]);
+    // Two loops: in one, the compiler specialises the clamped case, and the branch keeps it from vectorising.
+    float shifted[kBlock];
+    for (int i = 0; i < kBlock; ++i) shifted[i] = shifted_logit(logits[c * kBlock + i], best[i]);
+    for (int i = 0; i < kBlock; ++i) sum_class(shifted[i], sum[i], weighted[i]);
   }
+  for (int i = 0; i < kBlock; ++i) second[i] = shifted_logit(second[i], best[i]);
   for (int i = 0; i < kBlock; ++i) {
     out.entropy[i] = entropy_from(sum[i], weighted[i]);
-    out.distance[i] = distance_from(sum[i], best[i], second[i]);
+    out.distance[i] = distance_from(sum[i], second[i]);
   }
   for (int i = 0; i < kBlock; ++i) {
     lanes.low_entropy[i] = min_of(out.entropy[i], lanes.low_entropy[i]);

@@ -31,12 +31,16 @@ ANOMALY_HD inline void rank_class(float logit, int32_t label, float& best, float
   best = max_of(best, logit);
 }
 
-// Second sweep: S = sum e^d and T = sum d e^d with d = logit - best. Where e^d is 0 so is d e^d.
-ANOMALY_HD inline void sum_class(float logit, float best, float& sum, float& weighted) {
-  const float d = max_of(logit - best, kExpLowest);
-  const float e = exp_near(d);
+// ln p up to a constant that all classes share, kept where e^x is a normal float.
+ANOMALY_HD inline float shifted_logit(float logit, float best) {
+  return max_of(logit - best, kExpLowest);
+}
+
+// Second sweep: S = sum e^d and T = sum d e^d with d = logit - best. Where e^d is next to 0 so is d e^d.
+ANOMALY_HD inline void sum_class(float shifted, float& sum, float& weighted) {
+  const float e = exp_near(shifted);
   sum += e;
-  weighted += e * d;
+  weighted += e * shifted;
 }
 
 // -sum p ln p = ln S - T / S, in nats.
@@ -45,9 +49,8 @@ ANOMALY_HD inline float entropy_from(float sum, float weighted) {
 }
 
 // 1 - max p + second max p, with max p = 1 / S.
-ANOMALY_HD inline float distance_from(float sum, float best, float second) {
-  const float next = exp_near(max_of(second - best, kExpLowest));
-  return 1.0f - (1.0f - next) / sum;
+ANOMALY_HD inline float distance_from(float sum, float shifted_second) {
+  return 1.0f - (1.0f - exp_near(shifted_second)) / sum;
 }
 
 struct PixelUncertainty {
@@ -61,8 +64,8 @@ ANOMALY_HD inline PixelUncertainty pixel_uncertainty(int classes, const Logit& l
   Ranking rank;
   for (int c = 0; c < classes; ++c) rank_class(logit(c), c, rank.best, rank.second, rank.label);
   float sum = 0, weighted = 0;
-  for (int c = 0; c < classes; ++c) sum_class(logit(c), rank.best, sum, weighted);
-  return {rank.label, entropy_from(sum, weighted), distance_from(sum, rank.best, rank.second)};
+  for (int c = 0; c < classes; ++c) sum_class(shifted_logit(logit(c), rank.best), sum, weighted);
+  return {rank.label, entropy_from(sum, weighted), distance_from(sum, shifted_logit(rank.second, rank.best))};
 }
 
 }  // namespace anomaly
