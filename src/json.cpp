@@ -250,8 +250,9 @@ class Parser {
 
   Json number() {
     const size_t begin = at_;
-    bool whole = true;
-    take('-');
+    const bool negative = take('-');
+    // -0 keeps its sign: it is a double.
+    bool whole = !(negative && peek() == '0');
     if (!take('0') && !digits()) fail("expected a value");
     if (take('.')) {
       whole = false;
