@@ -227,7 +227,7 @@ static gboolean gst_anomaly_detect_sink_event(GstBaseTransform* trans, GstEvent*
       if (state.queue) state.queue->forget();
       break;
     default:
-      if (GST_EVENT_IS_SERIALIZED(event)) drain(self);
+      if (gst_event_type_get_flags(GST_EVENT_TYPE(event)) & GST_EVENT_TYPE_SERIALIZED) drain(self);
       break;
   }
   return GST_BASE_TRANSFORM_CLASS(parent_class)->sink_event(trans, event);
@@ -255,7 +255,9 @@ static gboolean gst_anomaly_detect_query(GstBaseTransform* trans, GstPadDirectio
   GstAnomalyDetect* self = GST_ANOMALY_DETECT(trans);
   if (direction == GST_PAD_SRC && GST_QUERY_TYPE(query) == GST_QUERY_LATENCY)
     return answer_latency(self, query);
-  if (direction == GST_PAD_SINK && GST_QUERY_IS_SERIALIZED(query)) drain(self);
+  if (direction == GST_PAD_SINK &&
+      (gst_query_type_get_flags(GST_QUERY_TYPE(query)) & GST_QUERY_TYPE_SERIALIZED))
+    drain(self);
   return GST_BASE_TRANSFORM_CLASS(parent_class)->query(trans, direction, query);
 }
 
