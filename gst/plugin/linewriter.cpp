@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "gst/plugin/linewriter.h"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <climits>
+#include <csignal>
+
+namespace anomaly {
+namespace {
+
+// Writing into a pipe without a reader raises SIGPIPE, whose default ends the process. Holds it back in this
+// thread, and takes it away if it was this write that raised it.
+class WithoutSigpipe {
+ public:
+  WithoutSigpipe() {
+    sigset_t pending;
+    sigemptyset(&pipe_);
+    sigaddset(&pipe_, SIGPIPE);
+    sigpending(&pending);
+    was_pending_ = sigismember(&pending, SIGPIPE) == 1;
+    if (!was_pending_) pthread_sigmask(SIG_BLOCK, &pipe_, &before_);
+  }
+  ~WithoutSigpipe() {
+    if (was_pending_) return;
+    const timespec at_once = {0, 0};
+    while (sigtimedwait(&pipe_, nullptr, &at_once) == -1 && errno == EINTR) {
+    }
+    pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+  }
+  WithoutSigpipe(const WithoutSigpipe&) = delete;
+  WithoutSigpipe& operator=(const WithoutSigpipe&) = delete;
+
+ private:
+  sigset_t pipe_, before_;
+  bool was_pending_;
+};
+
+bool ends_within_a_line(int fd) {
+  const off_t end = lseek(fd, 0, SEEK_END);
+  char last = '\n';
+  return end > 0 && pread(fd, &last, 1, end - 1) == 1 && last != '\n';
+}
+
+}  // namespace
+
+LineWriter::LineWriter() : poll_(gst_poll_new(TRUE)) {
+  gst_poll_fd_init(&fd_);
+}
+
+LineWriter::~LineWriter() {
+  close();
+  gst_poll_free(poll_);
+}
+
+int LineWriter::open(const std::string& path, bool append) {
+  close();
+  struct stat status = {};
+  if (path == "-") {
+    fd_.fd = STDOUT_FILENO;
+  } else {
+    const bool exists = stat(path.c_str(), &status) == 0;
+    const bool readable = append && exists && S_ISREG(status.st_mode);
+    const int flags = (readable ? O_RDWR : O_WRONLY) | (append ? O_APPEND : O_TRUNC);
+    fd_.fd = ::open(path.c_str(), flags | O_CREAT | O_CLOEXEC, 0666);
+    if (fd_.fd < 0) return errno;
+    owned_ = true;
+    if (readable && ends_within_a_line(fd_.fd)) {
+      int error = 0;
+      if (write("\n", &error) == Outcome::Failed) {
+        close();
+        return error;
+      }
+    }
+  }
+  if (fstat(fd_.fd, &status) != 0) {
+    const int error = errno;
+    close();
+    return error;
+  }
+  waits_ = !S_ISREG(status.st_mode);
+  if (waits_) {
+    gst_poll_add_fd(poll_, &fd_);
+    gst_poll_fd_ctl_write(poll_, &fd_, TRUE);
+  }
+  return 0;
+}
+
+void LineWriter::close() {
+  if (waits_) gst_poll_remove_fd(poll_, &fd_);
+  if (owned_) ::close(fd_.fd);
+  gst_poll_fd_init(&fd_);
+  owned_ = waits_ = false;
+}
+
+void LineWriter::interrupt(bool on) {
+  gst_poll_set_flushing(poll_, on);
+}
+
+LineWriter::Outcome LineWriter::wait_until_writable(int* error) {
+  while (gst_poll_wait(poll_, GST_CLOCK_TIME_NONE) < 0) {
+    if (errno == EBUSY) return Outcome::Interrupted;
+    if (errno == EINTR || errno == EAGAIN) continue;
+    *error = errno;
+    return Outcome::Failed;
+  }
+  return Outcome::Ok;
+}
+
+LineWriter::Outcome LineWriter::write(const std::string& line, int* error) {
+  const WithoutSigpipe guard;
+  size_t done = 0;
+  while (done < line.size()) {
+    size_t part = line.size() - done;
+    if (waits_) {
+      const Outcome outcome = wait_until_writable(error);
+      if (outcome != Outcome::Ok) return outcome;
+      part = std::min<size_t>(part, PIPE_BUF);  // so much a pipe takes at once where it takes anything
+    }
+    const ssize_t written = ::write(fd_.fd, line.data() + done, part);
+    if (written >= 0) {
+      done += static_cast<size_t>(written);
+    } else if (errno != EINTR && errno != EAGAIN) {
+      *error = errno;
+      return Outcome::Failed;
+    }
+  }
+  return Outcome::Ok;
+}
+
+}  // namespace anomaly
