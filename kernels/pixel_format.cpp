@@ -18,7 +18,7 @@ constexpr PixelFormatInfo rgb(PixelFormat format, const char* name, uint8_t pixe
           {{0, r, pixel, 1, 0, 8, 0, 0}, {0, g, pixel, 1, 0, 8, 0, 0}, {0, b, pixel, 1, 0, 8, 0, 0}}};
 }
 
-// Three planes in the order Y, then `u` and `v` by number.
+// Three planes in the order Y, then `u` and `v` by number. GStreamer converts I420 and YV12 by a short cut.
 constexpr PixelFormatInfo planar(PixelFormat format, const char* name, uint8_t bytes, uint8_t depth,
                                  uint8_t u, uint8_t v, uint8_t h, uint8_t vert) {
   return {format,
@@ -28,7 +28,8 @@ constexpr PixelFormatInfo planar(PixelFormat format, const char* name, uint8_t b
           3,
           {{0, 0, bytes, bytes, 0, depth, 0, 0},
            {u, 0, bytes, bytes, 0, depth, h, vert},
-           {v, 0, bytes, bytes, 0, depth, h, vert}}};
+           {v, 0, bytes, bytes, 0, depth, h, vert}},
+          bytes == 1 && vert == 1};
 }
 
 // A plane of Y and one of interleaved chroma.

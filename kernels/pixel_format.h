@@ -31,6 +31,7 @@ struct PixelFormatInfo {
   int planes;
   int components;  // 3: R' G' B' or Y' Cb Cr, 1: grey. Alpha and padding are not listed: nothing uses them.
   PixelComponent component[3];
+  bool repeats_chroma = false;  // as GStreamer's converter does with these instead of interpolating
 };
 
 inline constexpr int kPixelFormats = static_cast<int>(PixelFormat::Y444_10LE) + 1;

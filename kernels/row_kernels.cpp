@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "kernels/row_kernels.h"
+
+#include "kernels/portable.h"
+
+namespace anomaly::row {
+namespace {
+
+// Inlined into each clone: a call would leave the clone's instruction set.
+#define ANOMALY_INLINE inline __attribute__((always_inline))
+
+template <int Stride>
+ANOMALY_INLINE void unpack_bytes(const uint8_t* __restrict in, int count, int16_t* __restrict out) {
+  for (int i = 0; i < count; ++i) out[i] = in[Stride * i];
+}
+
+template <int Stride>
+ANOMALY_INLINE void unpack_words(const uint8_t* __restrict in, int shift, int mask, int count,
+                                 int16_t* __restrict out) {
+  for (int i = 0; i < count; ++i)
+    out[i] = static_cast<int16_t>(((in[Stride * i] | (in[Stride * i + 1] << 8)) >> shift) & mask);
+}
+
+template <int Stride>
+ANOMALY_INLINE void unpack_three(const uint8_t* __restrict in, int count, int16_t* __restrict first,
+                                 int16_t* __restrict second, int16_t* __restrict third) {
+  for (int i = 0; i < count; ++i) {
+    first[i] = in[Stride * i];
+    second[i] = in[Stride * i + 1];
+    third[i] = in[Stride * i + 2];
+  }
+}
+
+}  // namespace
+
+ANOMALY_CLONES
+void unpack(const PixelComponent& c, const uint8_t* row, int count, int16_t* out) {
+  const uint8_t* in = row + c.offset;
+  if (c.sample_bytes == 1) {
+    if (c.pixel_stride == 1)
+      unpack_bytes<1>(in, count, out);
+    else if (c.pixel_stride == 2)
+      unpack_bytes<2>(in, count, out);
+    else
+      for (int i = 0; i < count; ++i) out[i] = in[c.pixel_stride * i];
+    return;
+  }
+  const int mask = (1 << c.depth) - 1;
+  if (c.pixel_stride == 2)
+    unpack_words<2>(in, c.shift, mask, count, out);
+  else
+    unpack_words<4>(in, c.shift, mask, count, out);
+}
+
+ANOMALY_CLONES
+void unpack_triples(const uint8_t* row, int pixel_stride, int count, int16_t* first, int16_t* second,
+                    int16_t* third) {
+  if (pixel_stride == 3)
+    unpack_three<3>(row, count, first, second, third);
+  else
+    unpack_three<4>(row, count, first, second, third);
+}
+
+ANOMALY_CLONES
+void to_8_bits(int depth, int count, int16_t* samples) {
+  // 16-bit samples fill their word: only the sign of the container is in the way.
+  for (int i = 0; i < count; ++i)
+    samples[i] = static_cast<int16_t>(sample_to_8(static_cast<uint16_t>(samples[i]), depth));
+}
+
+ANOMALY_CLONES
+void upsample(const int16_t* in, int width, ChromaWeights weights, int16_t* out) {
+  const int16_t* __restrict c = in;
+  int16_t* __restrict o = out;
+  const int samples = (width + 1) / 2, pairs = width / 2;
+  if (weights == ChromaWeights::Repeat) {
+    for (int i = 0; i < pairs; ++i) o[2 * i] = o[2 * i + 1] = c[i];
+    if (width & 1) o[width - 1] = c[samples - 1];
+    return;
+  }
+  if (weights == ChromaWeights::Cosited) {
+    for (int i = 0; i < samples - 1; ++i) {
+      o[2 * i] = c[i];
+      o[2 * i + 1] = static_cast<int16_t>(chroma_between(c[i], c[i + 1]));
+    }
+    for (int x = 2 * samples - 2; x < width; ++x) o[x] = c[samples - 1];
+    return;
+  }
+  // Pixels 2 i + 1 and 2 i + 2 lie between samples i and i + 1.
+  o[0] = c[0];
+  for (int i = 0; i < samples - 1; ++i) {
+    o[2 * i + 1] = static_cast<int16_t>(chroma_centred(c[i], c[i + 1]));
+    o[2 * i + 2] = static_cast<int16_t>(chroma_centred(c[i + 1], c[i]));
+  }
+  o[width - 1] = width & 1 ? o[width - 1] : c[samples - 1];
+}
+
+ANOMALY_CLONES
+void blend_rows(const int16_t* near, const int16_t* far, int count, int16_t* out) {
+  for (int i = 0; i < count; ++i) out[i] = static_cast<int16_t>(chroma_centred(near[i], far[i]));
+}
+
+ANOMALY_CLONES
+void to_rgb(const YuvToRgb& matrix, const int16_t* y, const int16_t* cb, const int16_t* cr, int count,
+            int16_t* r, int16_t* g, int16_t* b) {
+  const YuvToRgb m = matrix;
+  const int16_t* __restrict in_y = y, * __restrict in_cb = cb, * __restrict in_cr = cr;
+  int16_t* __restrict out_r = r, * __restrict out_g = g, * __restrict out_b = b;
+  if (m.depth != 8) {
+    for (int i = 0; i < count; ++i) {
+      const Rgb p = yuv_to_rgb8(m, in_y[i], in_cb[i], in_cr[i]);
+      out_r[i] = static_cast<int16_t>(p.r);
+      out_g[i] = static_cast<int16_t>(p.g);
+      out_b[i] = static_cast<int16_t>(p.b);
+    }
+    return;
+  }
+  // yuv_to_rgb8 in 16-bit types, so that a vector holds twice as many.
+  const int16_t k_y = static_cast<int16_t>(m.y), k_r_cr = static_cast<int16_t>(m.r_cr),
+                k_g_cb = static_cast<int16_t>(m.g_cb), k_g_cr = static_cast<int16_t>(m.g_cr),
+                k_b_cb = static_cast<int16_t>(m.b_cb);
+  const int16_t add_r = static_cast<int16_t>(m.add_r + 128), add_g = static_cast<int16_t>(m.add_g + 128),
+                add_b = static_cast<int16_t>(m.add_b + 128);
+  const auto spread = [](int16_t v) { return static_cast<int16_t>(((v - 128) * 256) + ((v - 128) & 255)); };
+  const auto upper = [](int16_t v, int16_t k) { return static_cast<int16_t>((v * k) >> 16); };
+  const auto limit = [](int16_t v) { return static_cast<int16_t>(v < 0 ? 0 : v > 255 ? 255 : v); };
+  for (int i = 0; i < count; ++i) {
+    const int16_t luma = upper(spread(in_y[i]), k_y), u = spread(in_cb[i]), v = spread(in_cr[i]);
+    out_r[i] = limit(static_cast<int16_t>(luma + upper(v, k_r_cr) + add_r));
+    out_g[i] = limit(static_cast<int16_t>(luma + upper(u, k_g_cb) + upper(v, k_g_cr) + add_g));
+    out_b[i] = limit(static_cast<int16_t>(luma + upper(u, k_b_cb) + add_b));
+  }
+}
+
+ANOMALY_CLONES
+void interleave(const int16_t* r, const int16_t* g, const int16_t* b, int count, uint8_t* out) {
+  uint8_t* __restrict o = out;
+  for (int i = 0; i < count; ++i) {
+    o[3 * i] = static_cast<uint8_t>(r[i]);
+    o[3 * i + 1] = static_cast<uint8_t>(g[i]);
+    o[3 * i + 2] = static_cast<uint8_t>(b[i]);
+  }
+}
+
+}  // namespace anomaly::row
