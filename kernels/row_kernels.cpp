@@ -31,18 +31,56 @@ ANOMALY_INLINE void unpack_three(const uint8_t* __restrict in, int count, int16_
   }
 }
 
+ANOMALY_INLINE void to_rgb_of_10_bits(const YuvToRgb& m, const int16_t* __restrict y,
+                                      const int16_t* __restrict cb, const int16_t* __restrict cr, int count,
+                                      int16_t* __restrict r, int16_t* __restrict g, int16_t* __restrict b) {
+  for (int i = 0; i < count; ++i) {
+    const Rgb p = yuv_to_rgb8(m, y[i], cb[i], cr[i]);
+    r[i] = static_cast<int16_t>(p.r);
+    g[i] = static_cast<int16_t>(p.g);
+    b[i] = static_cast<int16_t>(p.b);
+  }
+}
+
+ANOMALY_INLINE int16_t spread(int16_t v) {
+  return static_cast<int16_t>((v - 128) * 256 + ((v - 128) & 255));
+}
+ANOMALY_INLINE int16_t upper_half(int16_t v, int16_t k) {
+  return static_cast<int16_t>((v * k) >> 16);
+}
+ANOMALY_INLINE int16_t to_byte(int v) {
+  return static_cast<int16_t>(clamp_int(static_cast<int16_t>(v), 0, 255));
+}
+
+// yuv_to_rgb8 in 16-bit types, so that a vector holds twice as many.
+ANOMALY_INLINE void to_rgb_of_8_bits(const YuvToRgb& m, const int16_t* __restrict y,
+                                     const int16_t* __restrict cb, const int16_t* __restrict cr, int count,
+                                     int16_t* __restrict r, int16_t* __restrict g, int16_t* __restrict b) {
+  const auto k_y = static_cast<int16_t>(m.y), k_r_cr = static_cast<int16_t>(m.r_cr),
+             k_b_cb = static_cast<int16_t>(m.b_cb);
+  const auto k_g_cb = static_cast<int16_t>(m.g_cb), k_g_cr = static_cast<int16_t>(m.g_cr);
+  const auto add_r = static_cast<int16_t>(m.add_r + 128), add_g = static_cast<int16_t>(m.add_g + 128);
+  const auto add_b = static_cast<int16_t>(m.add_b + 128);
+  for (int i = 0; i < count; ++i) {
+    const int16_t luma = upper_half(spread(y[i]), k_y), u = spread(cb[i]), v = spread(cr[i]);
+    r[i] = to_byte(luma + upper_half(v, k_r_cr) + add_r);
+    g[i] = to_byte(luma + upper_half(u, k_g_cb) + upper_half(v, k_g_cr) + add_g);
+    b[i] = to_byte(luma + upper_half(u, k_b_cb) + add_b);
+  }
+}
+
 }  // namespace
 
 ANOMALY_CLONES
 void unpack(const PixelComponent& c, const uint8_t* row, int count, int16_t* out) {
   const uint8_t* in = row + c.offset;
-  if (c.sample_bytes == 1) {
+  if (c.sample_bytes == 1) {  // strides 1, 2, 4: R'G'B' goes through unpack_triples
     if (c.pixel_stride == 1)
       unpack_bytes<1>(in, count, out);
     else if (c.pixel_stride == 2)
       unpack_bytes<2>(in, count, out);
     else
-      for (int i = 0; i < count; ++i) out[i] = in[c.pixel_stride * i];
+      unpack_bytes<4>(in, count, out);
     return;
   }
   const int mask = (1 << c.depth) - 1;
@@ -104,32 +142,10 @@ ANOMALY_CLONES
 void to_rgb(const YuvToRgb& matrix, const int16_t* y, const int16_t* cb, const int16_t* cr, int count,
             int16_t* r, int16_t* g, int16_t* b) {
   const YuvToRgb m = matrix;
-  const int16_t* __restrict in_y = y, * __restrict in_cb = cb, * __restrict in_cr = cr;
-  int16_t* __restrict out_r = r, * __restrict out_g = g, * __restrict out_b = b;
-  if (m.depth != 8) {
-    for (int i = 0; i < count; ++i) {
-      const Rgb p = yuv_to_rgb8(m, in_y[i], in_cb[i], in_cr[i]);
-      out_r[i] = static_cast<int16_t>(p.r);
-      out_g[i] = static_cast<int16_t>(p.g);
-      out_b[i] = static_cast<int16_t>(p.b);
-    }
-    return;
-  }
-  // yuv_to_rgb8 in 16-bit types, so that a vector holds twice as many.
-  const int16_t k_y = static_cast<int16_t>(m.y), k_r_cr = static_cast<int16_t>(m.r_cr),
-                k_g_cb = static_cast<int16_t>(m.g_cb), k_g_cr = static_cast<int16_t>(m.g_cr),
-                k_b_cb = static_cast<int16_t>(m.b_cb);
-  const int16_t add_r = static_cast<int16_t>(m.add_r + 128), add_g = static_cast<int16_t>(m.add_g + 128),
-                add_b = static_cast<int16_t>(m.add_b + 128);
-  const auto spread = [](int16_t v) { return static_cast<int16_t>(((v - 128) * 256) + ((v - 128) & 255)); };
-  const auto upper = [](int16_t v, int16_t k) { return static_cast<int16_t>((v * k) >> 16); };
-  const auto limit = [](int16_t v) { return static_cast<int16_t>(v < 0 ? 0 : v > 255 ? 255 : v); };
-  for (int i = 0; i < count; ++i) {
-    const int16_t luma = upper(spread(in_y[i]), k_y), u = spread(in_cb[i]), v = spread(in_cr[i]);
-    out_r[i] = limit(static_cast<int16_t>(luma + upper(v, k_r_cr) + add_r));
-    out_g[i] = limit(static_cast<int16_t>(luma + upper(u, k_g_cb) + upper(v, k_g_cr) + add_g));
-    out_b[i] = limit(static_cast<int16_t>(luma + upper(u, k_b_cb) + add_b));
-  }
+  if (m.depth == 8)
+    to_rgb_of_8_bits(m, y, cb, cr, count, r, g, b);
+  else
+    to_rgb_of_10_bits(m, y, cb, cr, count, r, g, b);
 }
 
 ANOMALY_CLONES
