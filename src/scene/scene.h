@@ -1,4 +1,5 @@
-// Procedural driving scenes in perspective, with anomalies whose pixels are known. Deterministic in (seed, frame index).
+// Procedural driving scenes in perspective, with anomalies whose pixels are known. Deterministic in (seed,
+// frame index).
 #pragma once
 
 #include <cstdint>
