@@ -100,16 +100,21 @@ static GstStateChangeReturn gst_anomaly_publish_change_state(GstElement* element
   return GST_ELEMENT_CLASS(gst_anomaly_publish_parent_class)->change_state(element, transition);
 }
 
+// For messages.
+static std::string target(GstAnomalyPublish* self) {
+  return *self->opened == kStandardOutput ? "standard output" : "\"" + *self->opened + "\"";
+}
+
 static void post_write_error(GstAnomalyPublish* self, int error) {
-  const char* path = self->opened->c_str();
+  const std::string path = target(self);
   if (error == ENOSPC || error == EDQUOT) {
-    GST_ELEMENT_ERROR(self, RESOURCE, NO_SPACE_LEFT, ("No space left for \"%s\".", path),
+    GST_ELEMENT_ERROR(self, RESOURCE, NO_SPACE_LEFT, ("No space left for %s.", path.c_str()),
                       ("%s", g_strerror(error)));
   } else if (error == EPIPE) {
-    GST_ELEMENT_ERROR(self, RESOURCE, WRITE, ("Nobody reads \"%s\" any more.", path),
+    GST_ELEMENT_ERROR(self, RESOURCE, WRITE, ("Nobody reads %s any more.", path.c_str()),
                       ("%s", g_strerror(error)));
   } else {
-    GST_ELEMENT_ERROR(self, RESOURCE, WRITE, ("Could not write to \"%s\": %s.", path, g_strerror(error)),
+    GST_ELEMENT_ERROR(self, RESOURCE, WRITE, ("Could not write to %s: %s.", path.c_str(), g_strerror(error)),
                       (nullptr));
   }
 }

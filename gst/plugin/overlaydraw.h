@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// What anomalyoverlay paints for one frame's metadata.
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "gst/lib/gstanomalymeta.h"
+#include "kernels/frame_view.h"
+
+namespace anomaly {
+
+// 256 R'G'B' colours, for scores from 0 to 1.
+using ColorTable = std::array<uint8_t, 256 * 3>;
+
+// OpenCV's colour map of that number (cv::ColormapTypes).
+ColorTable color_table(int opencv_colormap);
+
+struct OverlayStyle {
+  ColorTable colors = {};
+  float opacity = 0.6F;    // of the heatmap at score 1; 0 = no heatmap
+  float threshold = -1;    // of heatmap and boxes; negative: the metadata's
+  bool boxes = true;       // outlines of the regions
+  bool labels = true;      // score and class beside each outline; only with `boxes`
+  bool score_bar = false;  // the frame score along the lower edge
+};
+
+// Whether draw() would change a pixel.
+bool draws(const GstAnomalyMeta& meta, const OverlayStyle& style);
+
+// Paints the heatmap, then the regions, then the bar. Throws std::exception where memory or a map's size
+// forbids it.
+void draw(const MutableFrameView& frame, const GstAnomalyMeta& meta, const OverlayStyle& style);
+
+}  // namespace anomaly
