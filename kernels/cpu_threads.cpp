@@ -10,7 +10,7 @@
 namespace anomaly {
 
 int cpu_threads(int64_t work, int parts) {
-  constexpr int64_t kWorkPerThread = 128 * 1024;
+  constexpr int64_t kWorkPerThread = 512 * 1024;  // about 1.5 ms
   constexpr int kMost = 4;
 #if defined(_OPENMP)
   const int64_t useful = std::min<int64_t>({work / kWorkPerThread, parts, kMost, omp_get_max_threads()});

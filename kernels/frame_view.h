@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// One video frame in memory, as the kernels read and write it: what the pixel bytes mean and where the planes lie.
+// One video frame in memory, as the kernels read and write it: what the pixel bytes mean and where the planes
+// lie.
 #pragma once
 
 #include <cstddef>
@@ -9,9 +10,31 @@ namespace anomaly {
 
 // Names follow GStreamer's video formats; multi-byte samples are little endian.
 enum class PixelFormat : int {
-  RGB, BGR, RGBx, BGRx, xRGB, xBGR, RGBA, BGRA, ARGB, ABGR, RGB16,
-  NV12, NV21, NV16, I420, YV12, YUY2, UYVY, Y42B, Y444,
-  GRAY8, GRAY16_LE, P010_10LE, I420_10LE, Y444_10LE,
+  RGB,
+  BGR,
+  RGBx,
+  BGRx,
+  xRGB,
+  xBGR,
+  RGBA,
+  BGRA,
+  ARGB,
+  ABGR,
+  RGB16,
+  NV12,
+  NV21,
+  NV16,
+  I420,
+  YV12,
+  YUY2,
+  UYVY,
+  Y42B,
+  Y444,
+  GRAY8,
+  GRAY16_LE,
+  P010_10LE,
+  I420_10LE,
+  Y444_10LE,
 };
 
 // Matrix of Y'CbCr formats; ignored for RGB and grey.
@@ -20,8 +43,8 @@ enum class ColorMatrix : int { BT601, BT709, BT2020 };
 // Full: 0..255 (0..1023). Limited: luma 16..235, chroma 16..240 of 8 bits, scaled by 4 for 10 bits.
 enum class ColorRange : int { Full, Limited };
 
-// Where a subsampled chroma sample lies among its pixels: between them (GStreamer's "jpeg"), between the rows at the left
-// column ("mpeg2", H.264's usual one), at the upper left pixel.
+// Where a subsampled chroma sample lies among its pixels: between them (GStreamer's "jpeg"), between the rows
+// at the left column ("mpeg2", H.264's usual one), at the upper left pixel.
 enum class ChromaSite : int { Centre, Left, TopLeft };
 
 inline constexpr int kMaxPlanes = 3;
@@ -37,7 +60,8 @@ struct BasicFrameView {
   int width = 0;   // pixels, 1..32768
   int height = 0;  // pixels, 1..32768
   Byte* plane[kMaxPlanes] = {};
-  std::ptrdiff_t stride[kMaxPlanes] = {};  // bytes from one row to the next; may exceed the row, may be negative
+  std::ptrdiff_t stride[kMaxPlanes] =
+      {};  // bytes from one row to the next; may exceed the row, may be negative
 
   // A view that can be drawn on can be read.
   operator BasicFrameView<const uint8_t>() const {

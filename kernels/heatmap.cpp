@@ -2,12 +2,13 @@
 #include "kernels/heatmap.h"
 
 #include <algorithm>
-#include <cmath>
+#include <limits>
 #include <stdexcept>
 #include <string>
 #include <vector>
 
 #include "kernels/paint.h"
+#include "kernels/paint_math.h"
 #include "kernels/pixel_format.h"
 
 namespace anomaly {
@@ -19,20 +20,120 @@ PixelBox clip(const MutableFrameView& frame, int64_t x, int64_t y, int64_t width
           limit(y + height, frame.height)};
 }
 
-// Alpha follows the coverage, the colour is one.
-Palette coverage_palette(const MutableFrameView& frame, uint8_t r, uint8_t g, uint8_t b) {
-  Palette p;
-  for (int i = 0; i < kLevels; ++i) {
-    p.alpha[i] = static_cast<int16_t>((i * 256 + 127) / 255);
-    set_colour(p, i, frame, r, g, b);
-  }
-  return p;
+Rect or_whole(const Rect& r, const MutableFrameView& frame) {
+  return r.width > 0 && r.height > 0 ? r : Rect{0, 0, frame.width, frame.height};
 }
 
-int coverage_level(float coverage) {
-  const int l = static_cast<int>(coverage + 0.5F);
-  return l > 0 ? l : -1;
-}
+// The map, sampled bilinearly at the centres of the frame's pixels.
+class MapBrush : public Brush {
+ public:
+  MapBrush(const float* map, int map_width, int map_height, const Rect& area, const PixelBox& box,
+           float threshold)
+      : map_(map), map_width_(map_width), map_height_(map_height), area_(area), threshold_(threshold) {
+    for (int x = box.x0; x < box.x1; ++x)
+      columns_.push_back(sample_between(x - area.x, area.width, map_width));
+    line_.resize(map_width);
+  }
+
+  bool touches(int y) override {
+    interpolate_rows(y);
+    // What lies between two values is not over both, save for rounding.
+    return threshold_ <= 0 || highest_ >= threshold_ * (1 - 1e-5F);
+  }
+
+  void values(int y, float* out) override {
+    interpolate_rows(y);
+    for (size_t i = 0; i < columns_.size(); ++i)
+      out[i] = interpolate(line_[columns_[i].first], line_[columns_[i].second], columns_[i].weight);
+  }
+
+  void levels(const float* values, int count, int16_t* out) const override {
+    for (int i = 0; i < count; ++i) out[i] = heat_level(values[i], threshold_);
+  }
+
+ private:
+  // The map's values at row y, at the map's columns.
+  void interpolate_rows(int y) {
+    if (y == y_) return;
+    y_ = y;
+    const Between b = sample_between(y - area_.y, area_.height, map_height_);
+    const float* upper = map_ + static_cast<int64_t>(b.first) * map_width_;
+    const float* lower = map_ + static_cast<int64_t>(b.second) * map_width_;
+    highest_ = -std::numeric_limits<float>::infinity();
+    for (int x = 0; x < map_width_; ++x) {
+      line_[x] = interpolate(upper[x], lower[x], b.weight);
+      highest_ = line_[x] > highest_ ? line_[x] : highest_;
+    }
+  }
+
+  const float* map_;
+  int map_width_, map_height_;
+  Rect area_;
+  float threshold_, highest_ = 0;
+  int y_ = -1;
+  std::vector<Between> columns_;
+  std::vector<float> line_;
+};
+
+// Values are coverages, 0..255.
+class CoverageBrush : public Brush {
+ public:
+  void levels(const float* values, int count, int16_t* out) const override {
+    for (int i = 0; i < count; ++i) {
+      const int level = static_cast<int>(values[i] + 0.5F);
+      out[i] = static_cast<int16_t>(level > 0 ? level : -1);
+    }
+  }
+
+  static Palette palette(const MutableFrameView& frame, uint8_t r, uint8_t g, uint8_t b) {
+    Palette p;
+    set_colour(p, 0, frame, r, g, b);
+    for (int i = 0; i < kLevels; ++i) {
+      p.alpha[i] = static_cast<int16_t>((i * 256 + 127) / 255);
+      for (auto& colour : p.colour) colour[i] = colour[0];
+    }
+    return p;
+  }
+};
+
+class BoxBrush : public CoverageBrush {
+ public:
+  BoxBrush(const Rect& box, int thickness, const PixelBox& shown)
+      : box_(box), thickness_(thickness), shown_(shown) {}
+
+  void values(int y, float* out) override {
+    const bool across = on_edge(y, box_.y, box_.height) || thickness_ <= 0;
+    for (int x = shown_.x0; x < shown_.x1; ++x)
+      out[x - shown_.x0] = across || on_edge(x, box_.x, box_.width) ? 255.0F : 0.0F;
+  }
+
+ private:
+  bool on_edge(int64_t at, int64_t begin, int64_t size) const {
+    return at < begin + thickness_ || at >= begin + size - thickness_;
+  }
+
+  Rect box_;
+  int thickness_;
+  PixelBox shown_;
+};
+
+class MaskBrush : public CoverageBrush {
+ public:
+  MaskBrush(int x, int y, const uint8_t* mask, int mask_width, const PixelBox& shown)
+      : x_(x), y_(y), mask_(mask), mask_width_(mask_width), shown_(shown) {}
+
+  void values(int y, float* out) override {
+    const uint8_t* row =
+        mask_ + (static_cast<int64_t>(y) - y_) * mask_width_ + (static_cast<int64_t>(shown_.x0) - x_);
+    for (int i = 0; i < shown_.x1 - shown_.x0; ++i) out[i] = row[i];
+  }
+
+ private:
+  int x_, y_;
+  const uint8_t* mask_;
+  int mask_width_;
+  PixelBox shown_;
+};
 
 }  // namespace
 
@@ -44,89 +145,40 @@ void blend_heatmap(const MutableFrameView& frame, const float* map, int map_widt
     throw std::invalid_argument("heatmap: a map of " + std::to_string(map_width) + "x" +
                                 std::to_string(map_height) + ": width and height must lie in 1.." +
                                 std::to_string(kMaxFrameSize));
-  const bool whole = area.width <= 0 || area.height <= 0;
-  const Rect r = whole ? Rect{0, 0, frame.width, frame.height} : area;
-  const PixelBox box = clip(frame, r.x, r.y, r.width, r.height);
+  const Rect covered = or_whole(area, frame);
+  const PixelBox box = clip(frame, covered.x, covered.y, covered.width, covered.height);
   if (box.empty()) return;
-
   Palette palette;
   for (int i = 0; i < kLevels; ++i) {
-    const float opacity = std::clamp(style.opacity, 0.0F, 1.0F) * static_cast<float>(i) / 255;
-    palette.alpha[i] = static_cast<int16_t>(std::lround(256 * opacity));
+    palette.alpha[i] = static_cast<int16_t>(heat_alpha(i, style.opacity));
     set_colour(palette, i, frame, style.lut[3 * i], style.lut[3 * i + 1], style.lut[3 * i + 2]);
   }
-  std::vector<int> left(box.x1 - box.x0);
-  std::vector<float> right_weight(left.size());
-  for (int x = box.x0; x < box.x1; ++x) {
-    const float at = std::max(
-        (static_cast<float>(x - r.x) + 0.5F) * static_cast<float>(map_width) / static_cast<float>(r.width) -
-            0.5F,
-        0.0F);
-    left[x - box.x0] = std::min(static_cast<int>(at), map_width - 1);
-    right_weight[x - box.x0] = at - static_cast<float>(left[x - box.x0]);
-  }
-  std::vector<float> line(map_width + 1);
-  paint(
-      frame, box, palette,
-      [&](int y, float* values) {
-        const float at = std::max((static_cast<float>(y - r.y) + 0.5F) * static_cast<float>(map_height) /
-                                          static_cast<float>(r.height) -
-                                      0.5F,
-                                  0.0F);
-        const int upper = std::min(static_cast<int>(at), map_height - 1),
-                  lower = std::min(upper + 1, map_height - 1);
-        const float w = at - static_cast<float>(upper);
-        const float* a = map + static_cast<int64_t>(upper) * map_width;
-        const float* b = map + static_cast<int64_t>(lower) * map_width;
-        for (int x = 0; x < map_width; ++x) line[x] = a[x] + (b[x] - a[x]) * w;
-        line[map_width] = line[map_width - 1];
-        for (size_t x = 0; x < left.size(); ++x) {
-          const float v0 = line[left[x]], v1 = line[left[x] + 1];
-          values[x] = v0 + (v1 - v0) * right_weight[x];
-        }
-        return true;
-      },
-      [&](float v) {
-        return v >= style.threshold ? static_cast<int>(std::clamp(v, 0.0F, 1.0F) * 255 + 0.5F) : -1;
-      });
+  MapBrush brush(map, map_width, map_height, covered, box, style.threshold);
+  paint(frame, box, palette, brush);
 }
 
-void draw_box(const MutableFrameView& frame, const Rect& area, int thickness, uint8_t r, uint8_t g,
+void draw_box(const MutableFrameView& frame, const Rect& box, int thickness, uint8_t r, uint8_t g,
               uint8_t b) {
   check_frame(frame);
-  const Palette palette = coverage_palette(frame, r, g, b);
-  const Rect box = area.width > 0 && area.height > 0 ? area : Rect{0, 0, frame.width, frame.height};
-  const PixelBox outer = clip(frame, box.x, box.y, box.width, box.height);
-  const int64_t t = thickness;
-  const bool filled = t <= 0 || 2 * t >= box.width || 2 * t >= box.height;
-  paint(
-      frame, outer, palette,
-      [&](int y, float* values) {
-        const bool edge_row = filled || y < box.y + t || y >= static_cast<int64_t>(box.y) + box.height - t;
-        for (int x = outer.x0; x < outer.x1; ++x)
-          values[x - outer.x0] =
-              edge_row || x < box.x + t || x >= static_cast<int64_t>(box.x) + box.width - t ? 255.0F : 0.0F;
-        return true;
-      },
-      coverage_level);
+  const Rect outer = or_whole(box, frame);
+  const Palette palette = CoverageBrush::palette(frame, r, g, b);
+  const PixelBox shown = clip(frame, outer.x, outer.y, outer.width, outer.height);
+  BoxBrush brush(outer, thickness, shown);
+  paint(frame, shown, palette, brush);
 }
 
 void blend_mask(const MutableFrameView& frame, int x, int y, const uint8_t* mask, int mask_width,
                 int mask_height, uint8_t r, uint8_t g, uint8_t b) {
   check_frame(frame);
-  if (mask_width < 0 || mask_height < 0 || (!mask && mask_width > 0 && mask_height > 0))
+  if (mask_width < 0 || mask_height < 0)
     throw std::invalid_argument("a mask of " + std::to_string(mask_width) + "x" +
-                                std::to_string(mask_height) + " is null or has a negative size");
-  const Palette palette = coverage_palette(frame, r, g, b);
+                                std::to_string(mask_height) + ": its size is negative");
+  if (mask_width == 0 || mask_height == 0) return;
+  if (!mask) throw std::invalid_argument("the mask is null");
   const PixelBox box = clip(frame, x, y, mask_width, mask_height);
-  paint(
-      frame, box, palette,
-      [&](int row, float* values) {
-        const uint8_t* m = mask + static_cast<int64_t>(row - y) * mask_width;
-        for (int i = box.x0; i < box.x1; ++i) values[i - box.x0] = m[i - x];
-        return true;
-      },
-      coverage_level);
+  if (box.empty()) return;
+  MaskBrush brush(x, y, mask, mask_width, box);
+  paint(frame, box, CoverageBrush::palette(frame, r, g, b), brush);
 }
 
 }  // namespace anomaly

@@ -1,13 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Draws into a frame of any format through values per pixel: what heatmap, boxes and text have in common.
+// Draws into a frame of any format through a value per pixel: what heatmap, boxes and text have in common.
 #pragma once
 
-#include <cstddef>
 #include <cstdint>
-#include <functional>
 
 #include "kernels/frame_view.h"
-#include "kernels/paint_math.h"
 
 namespace anomaly {
 
@@ -28,12 +25,27 @@ struct Palette {
 // Sets the palette's colour at `level` in the samples of the frame's format.
 void set_colour(Palette& palette, int level, const MutableFrameView& frame, uint8_t r, uint8_t g, uint8_t b);
 
-// Paints the pixels of `box` (within the frame).
-// `fill(y, values)`: writes box width values for row y and returns true, or returns false where all of them
-// are 0. `level(value)`: 0..255, or -1 = the sample stays as it is. A subsampled sample takes the level of
-// the mean value of the frame's pixels that share it, those outside the box counting as 0.
-void paint(const MutableFrameView& frame, const PixelBox& box, const Palette& palette,
-           const std::function<bool(int y, float* values)>& fill,
-           const std::function<int(float value)>& level);
+// What is to be painted.
+class Brush {
+ public:
+  virtual ~Brush() = default;
+
+  // False where it is certain that no value of row y, and no mean of values all of whose rows say so, has a
+  // level.
+  virtual bool touches(int y) {
+    (void)y;
+    return true;
+  }
+
+  // Writes row y's values, one for each column of the box.
+  virtual void values(int y, float* out) = 0;
+
+  // The level of each value: 0..255, or -1 = that sample stays as it is.
+  virtual void levels(const float* values, int count, int16_t* out) const = 0;
+};
+
+// Paints the pixels of `box`, which lies within the frame. A sample that several pixels share takes the level
+// of the mean of their values, pixels outside the box counting as 0.
+void paint(const MutableFrameView& frame, const PixelBox& box, const Palette& palette, Brush& brush);
 
 }  // namespace anomaly

@@ -31,6 +31,36 @@ ANOMALY_HD inline void paint_sample(const PixelComponent& c, uint8_t* row, int i
   p[1] = static_cast<uint8_t>(v >> 8);
 }
 
+// Between which two samples, and how far from the first (0..1), the centre of pixel i falls when `in_size`
+// samples cover `out_size` pixels. Beyond the outer samples' centres: on the outer sample.
+struct Between {
+  int first, second;
+  float weight;
+};
+ANOMALY_HD inline Between sample_between(int i, int out_size, int in_size) {
+  const float at =
+      (static_cast<float>(i) + 0.5f) * static_cast<float>(in_size) / static_cast<float>(out_size) - 0.5f;
+  if (!(at > 0)) return {0, 0, 0};
+  const int first = static_cast<int>(at);
+  if (first >= in_size - 1) return {in_size - 1, in_size - 1, 0};
+  return {first, first + 1, at - static_cast<float>(first)};
+}
+ANOMALY_HD inline float interpolate(float a, float b, float weight) {
+  return a + (b - a) * weight;
+}
+
+// The colour map's entry for a score, -1 where it is below the threshold or NaN.
+ANOMALY_HD inline int16_t heat_level(float score, float threshold) {
+  const float limited = score < 0 ? 0 : score > 1 ? 1 : score;
+  return score >= threshold ? static_cast<int16_t>(limited * 255 + 0.5f) : static_cast<int16_t>(-1);
+}
+
+// Alpha (0..256) of a level: the opacity, growing with the score.
+ANOMALY_HD inline int heat_alpha(int level, float opacity) {
+  const float limited = opacity < 0 ? 0 : opacity > 1 ? 1 : opacity;
+  return static_cast<int>(256 * limited * static_cast<float>(level) / 255 + 0.5f);
+}
+
 // An R'G'B' colour of 8 bits as the samples of a format's components. Grey: BT.601 luma, full range.
 struct SampleColour {
   int v[3];

@@ -3,6 +3,7 @@
 
 #include <cstring>
 
+#include "kernels/cpu_threads.h"
 #include "kernels/ingest.h"
 #include "kernels/resample_plane.h"
 

@@ -2,11 +2,16 @@
 #include "kernels/statistics.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <functional>
+#include <new>
 #include <stdexcept>
 #include <string>
+#include <utility>
+#include <vector>
 
+#include "kernels/cpu_threads.h"
 #include "kernels/pixel_format.h"
 #include "kernels/regions.h"
 #include "kernels/resample_plane.h"
@@ -74,6 +79,32 @@ void map_figures(const float* map, int map_width, Span columns, Span rows, MapSt
   s.max = *std::max_element(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(top));
 }
 
+// The runs of frame pixels at or over the threshold, row after row.
+std::vector<Run> runs_over(const PlaneResampler& resampler, Span columns, Span rows,
+                           const StatisticsQuery& query) {
+  const int height = rows.end - rows.begin;
+  const int threads = cpu_threads(static_cast<int64_t>(query.frame_width) * height, height);
+  std::vector<std::vector<Run>> found(threads);
+  std::vector<std::vector<float>> line(threads, std::vector<float>(query.frame_width));
+  std::atomic<bool> out_of_memory{false};
+#pragma omp parallel for schedule(static, 1) num_threads(threads) if (threads > 1)
+  for (int i = 0; i < threads; ++i) {
+    try {
+      const int end = rows.begin + static_cast<int>(static_cast<int64_t>(height) * (i + 1) / threads);
+      for (int y = rows.begin + static_cast<int>(static_cast<int64_t>(height) * i / threads); y < end; ++y) {
+        if (resampler.row_is_below(y, query.threshold)) continue;
+        resampler.row(y, line[i].data());
+        find_runs(line[i].data(), y, columns.begin, columns.end, query.threshold, found[i]);
+      }
+    } catch (const std::bad_alloc&) {
+      out_of_memory = true;  // nothing may leave the parallel region
+    }
+  }
+  if (out_of_memory) throw std::bad_alloc();
+  for (int i = 1; i < threads; ++i) found[0].insert(found[0].end(), found[i].begin(), found[i].end());
+  return std::move(found[0]);
+}
+
 }  // namespace
 
 MapStatistics map_statistics(const float* map, int map_width, int map_height, const uint8_t* labels,
@@ -94,13 +125,7 @@ MapStatistics map_statistics(const float* map, int map_width, int map_height, co
               cells_inside(rows, query.frame_height, map_height), s);
 
   const PlaneResampler resampler(finite.data(), map_width, map_height, query.frame_width, query.frame_height);
-  std::vector<float> row(query.frame_width);
-  std::vector<Run> runs;
-  for (int y = rows.begin; y < rows.end; ++y) {
-    if (resampler.row_is_below(y, query.threshold)) continue;
-    resampler.row(y, row.data());
-    find_runs(row.data(), y, columns.begin, columns.end, query.threshold, runs);
-  }
+  const std::vector<Run> runs = runs_over(resampler, columns, rows, query);
   int64_t over = 0;
   for (const Run& run : runs) over += run.last - run.first + 1;
   s.share = static_cast<double>(over) /

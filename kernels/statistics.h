@@ -13,18 +13,18 @@ struct Rect {
 
 // An 8-connected set of frame pixels whose score is at or over the threshold.
 struct Region {
-  int id = 0;                                // 1, 2, ... by falling area within one frame
-  int x = 0, y = 0, width = 0, height = 0;   // bounding box, frame pixels
-  int64_t area = 0;                          // frame pixels
-  float mean = 0, max = 0;                   // of the score over the region's pixels
-  int label = -1;                            // most frequent train id beneath it, -1 = unknown
+  int id = 0;                               // 1, 2, ... by falling area within one frame
+  int x = 0, y = 0, width = 0, height = 0;  // bounding box, frame pixels
+  int64_t area = 0;                         // frame pixels
+  float mean = 0, max = 0;                  // of the score over the region's pixels
+  int label = -1;                           // most frequent train id beneath it, -1 = unknown
 };
 
 struct MapStatistics {
-  float score = 0;       // mean of the highest 0.1 % of the map's values (at least one), map resolution
-  float max = 0;         // of the map, map resolution
-  float mean = 0;        // of the map, map resolution
-  double share = 0;      // frame pixels at or over the threshold / frame pixels that count, [0, 1]
+  float score = 0;   // mean of the highest 0.1 % of the map's values (at least one), map resolution
+  float max = 0;     // of the map, map resolution
+  float mean = 0;    // of the map, map resolution
+  double share = 0;  // frame pixels at or over the threshold / frame pixels that count, [0, 1]
   std::vector<Region> regions;
 };
 
@@ -38,13 +38,14 @@ struct StatisticsQuery {
 // More regions than these are not listed: the largest stay. They still count in `share`.
 inline constexpr int kMaxRegions = 1000;
 
-// `map`: map_height x map_width scores; one that is not finite counts as 0. `labels`: label_height x label_width train ids (255 = none), may be null.
-// The map is resized to the frame (Pillow bicubic on floats) before it is compared with the threshold.
-// Of the map, the values whose cell centre lies in the roi count; where there is none, the cell beneath the roi's middle.
-// A label map covers the whole frame and is looked up nearest at pixel centres; most frequent: the lowest id among equals.
-// A roi that misses the frame entirely yields zeros and no regions.
-// Throws std::invalid_argument where a size is outside 1..32768 or the map is null.
-MapStatistics map_statistics(const float* map, int map_width, int map_height, const uint8_t* labels, int label_width,
-                             int label_height, const StatisticsQuery& query);
+// `map`: map_height x map_width scores; one that is not finite counts as 0. `labels`: label_height x
+// label_width train ids (255 = none), may be null. The map is resized to the frame (Pillow bicubic on floats)
+// before it is compared with the threshold. Of the map, the values whose cell centre lies in the roi count;
+// where there is none, the cell beneath the roi's middle. A label map covers the whole frame and is looked up
+// nearest at pixel centres; most frequent: the lowest id among equals. A roi that misses the frame entirely
+// yields zeros and no regions. Throws std::invalid_argument where a size is outside 1..32768 or the map is
+// null.
+MapStatistics map_statistics(const float* map, int map_width, int map_height, const uint8_t* labels,
+                             int label_width, int label_height, const StatisticsQuery& query);
 
 }  // namespace anomaly
