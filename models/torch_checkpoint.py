@@ -182,6 +182,9 @@ class Checkpoint:
         except Refused as error:
             self.close()
             raise CheckpointError(f"{path}: refused: it holds {error}") from None
+        except OSError as error:
+            self.close()
+            raise self.error(f"cannot be read: {error.strerror}") from None
         except BaseException:
             self.close()
             raise
@@ -307,7 +310,7 @@ class Checkpoint:
             raise Refused("the compressed or encrypted zip entry %s, which torch.save does not write" % name)
         self._file.seek(max(entry.header_offset, 0))
         head = self._file.read(30)
-        if len(head) < 30 or head[:4] != b"PK\x03\x04":
+        if entry.header_offset < 0 or len(head) < 30 or head[:4] != b"PK\x03\x04":
             raise self.error(f"is a damaged zip archive (entry {name})")
         name_length, extra_length = struct.unpack("<HH", head[26:30])
         at = entry.header_offset + 30 + name_length + extra_length
@@ -325,7 +328,7 @@ class Checkpoint:
             checksum = zlib.crc32(data, checksum)
             size -= len(data)
         if checksum != expected:
-            raise self.error(f"is damaged: the checksum of {ascii(name[:100])} does not match")
+            raise self.error(f"is damaged: the checksum of {name} does not match")
 
     # What is in it
 
@@ -347,11 +350,15 @@ class Checkpoint:
         if not all(tensor.shape):
             return np.zeros(tensor.shape, dtype)
         if storage.key in self._checksums:
-            self._verify("storage " + storage.key, self._offsets[storage.key], *self._checksums.pop(storage.key))
+            self._verify("storage " + ascii(storage.key[:100]), self._offsets[storage.key], *self._checksums.pop(storage.key))
         span = 1 + sum((size - 1) * step for size, step in zip(tensor.shape, tensor.stride))
         data = np.empty(span, dtype)
-        self._file.seek(self._offsets[storage.key] + (storage.first + tensor.offset) * storage.itemsize)
-        if self._file.readinto(memoryview(data).cast("B")) != data.nbytes:
+        try:
+            self._file.seek(self._offsets[storage.key] + (storage.first + tensor.offset) * storage.itemsize)
+            complete = self._file.readinto(memoryview(data).cast("B")) == data.nbytes  # type: ignore[attr-defined]
+        except OSError as error:
+            raise self.error(f"cannot be read: {error.strerror}") from None
+        if not complete:
             raise self.error("is truncated")
         strides = tuple(step * storage.itemsize for step in tensor.stride)
         return np.ascontiguousarray(np.lib.stride_tricks.as_strided(data, tensor.shape, strides)).reshape(tensor.shape)
