@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Per-pixel depthwise convolution: one thread makes V channels of one pixel. The nine weights (or their
+// gradients), nine tenths of all bytes, are touched once, by neighbouring threads at neighbouring addresses;
+// the input's nine neighbours come from the caches.
+#pragma once
+
+#include "kernels/cuda/grid.h"
+#include "kernels/depthwise_math.h"
+
+namespace anomaly::cuda {
+
+// Blocks: x = rows of all images, y = parts of a row's pixels and channels.
+struct DepthwisePlace {
+  int n, y, x, channel;
+  bool valid;
+};
+
+template <int V>
+struct DepthwiseGrid {
+  static constexpr unsigned kThreads = 256;
+  static constexpr int kPhases = 1;
+  static constexpr bool kWarpPhases = false;
+  DepthwiseShape shape;
+
+  Grid grid() const {
+    return {static_cast<unsigned>(shape.batch) * static_cast<unsigned>(shape.height),
+            blocks_for(static_cast<int64_t>(shape.width) * (shape.channels / V), kThreads)};
+  }
+  size_t shared_bytes() const { return 0; }
+
+  ANOMALY_HD DepthwisePlace place(ThreadIndex at) const {
+    const unsigned groups = static_cast<unsigned>(shape.channels / V);
+    const unsigned item = at.block_y * kThreads + at.thread, x = item / groups;
+    return {static_cast<int>(at.block_x / static_cast<unsigned>(shape.height)),
+            static_cast<int>(at.block_x % static_cast<unsigned>(shape.height)), static_cast<int>(x),
+            static_cast<int>((item - x * groups) * V), x < static_cast<unsigned>(shape.width)};
+  }
+
+  // V channels of a tensor (N, H, W, C) at (y, x), zero outside the image.
+  ANOMALY_HD Floats<V> neighbour(const float* tensor, const DepthwisePlace& p, int y, int x) const {
+    if (shape.inside(y, x)) return load<V>(tensor + shape.pixel(p.n, y, x) * shape.channels + p.channel);
+    return {};
+  }
+};
+
+template <int V>
+struct DepthwiseForward : DepthwiseGrid<V> {
+  const float *input, *weights;
+  float* output;
+
+  DepthwiseForward(const DepthwiseShape& s, const float* in, const float* w, float* out)
+      : DepthwiseGrid<V>{s}, input(in), weights(w), output(out) {}
+
+  template <int Phase>
+  ANOMALY_HD void run(ThreadIndex at, float*) const {
+    const DepthwisePlace p = this->place(at);
+    if (!p.valid) return;
+    const std::ptrdiff_t channels = this->shape.channels, pixel = this->shape.pixel(p.n, p.y, p.x);
+    const float* w = weights + pixel * kTaps * channels + p.channel;
+    Floats<V> sum;
+    ANOMALY_UNROLL
+    for (int t = 0; t < kTaps; ++t) {
+      const Floats<V> k = load_once<V>(w + t * channels);
+      const Floats<V> in = this->neighbour(input, p, p.y + tap_dy(t), p.x + tap_dx(t));
+      ANOMALY_UNROLL
+      for (int i = 0; i < V; ++i) sum.v[i] = t == 0 ? k.v[i] * in.v[i] : sum.v[i] + k.v[i] * in.v[i];
+    }
+    store<V>(output + pixel * channels + p.channel, sum);
+  }
+};
+
+template <int V>
+struct DepthwiseWeightGradient : DepthwiseGrid<V> {
+  const float *grad_output, *input;
+  float* grad_weights;
+
+  DepthwiseWeightGradient(const DepthwiseShape& s, const float* grad, const float* in, float* out)
+      : DepthwiseGrid<V>{s}, grad_output(grad), input(in), grad_weights(out) {}
+
+  template <int Phase>
+  ANOMALY_HD void run(ThreadIndex at, float*) const {
+    const DepthwisePlace p = this->place(at);
+    if (!p.valid) return;
+    const std::ptrdiff_t channels = this->shape.channels, pixel = this->shape.pixel(p.n, p.y, p.x);
+    const Floats<V> grad = load<V>(grad_output + pixel * channels + p.channel);
+    float* out = grad_weights + pixel * kTaps * channels + p.channel;
+    ANOMALY_UNROLL
+    for (int t = 0; t < kTaps; ++t) {
+      Floats<V> product = this->neighbour(input, p, p.y + tap_dy(t), p.x + tap_dx(t));
+      ANOMALY_UNROLL
+      for (int i = 0; i < V; ++i) product.v[i] = grad.v[i] * product.v[i];
+      store_once<V>(out + t * channels, product);
+    }
+  }
+};
+
+template <int V>
+struct DepthwiseInputGradient : DepthwiseGrid<V> {
+  const float *grad_output, *weights;
+  float* grad_input;
+
+  DepthwiseInputGradient(const DepthwiseShape& s, const float* grad, const float* w, float* out)
+      : DepthwiseGrid<V>{s}, grad_output(grad), weights(w), grad_input(out) {}
+
+  template <int Phase>
+  ANOMALY_HD void run(ThreadIndex at, float*) const {
+    const DepthwisePlace p = this->place(at);
+    if (!p.valid) return;
+    const std::ptrdiff_t channels = this->shape.channels;
+    Floats<V> sum;
+    ANOMALY_UNROLL
+    for (int t = 0; t < kTaps; ++t) {
+      // The pixel to which tap t carried this one.
+      const int y = p.y - tap_dy(t), x = p.x - tap_dx(t);
+      Floats<V> k{}, grad{};
+      if (this->shape.inside(y, x)) {
+        const std::ptrdiff_t pixel = this->shape.pixel(p.n, y, x);
+        k = load_once<V>(weights + (pixel * kTaps + t) * channels + p.channel);
+        grad = load<V>(grad_output + pixel * channels + p.channel);
+      }
+      ANOMALY_UNROLL
+      for (int i = 0; i < V; ++i) sum.v[i] = t == 0 ? k.v[i] * grad.v[i] : sum.v[i] + k.v[i] * grad.v[i];
+    }
+    store<V>(grad_input + this->shape.pixel(p.n, p.y, p.x) * channels + p.channel, sum);
+  }
+};
+
+}  // namespace anomaly::cuda

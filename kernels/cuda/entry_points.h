@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// The functions of the module's table; each is described in module.h.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/frame_view.h"
+
+struct AnomalyCudaResampler;
+
+namespace anomaly::cuda {
+
+const char* error_string(int error);
+int device_count(int* count);
+int set_device(int device);
+int compute_capability(int device, int* major, int* minor);
+int allocate(void** memory, size_t bytes);
+int release(void* memory);
+int copy_to_device(void* device, const void* host, size_t bytes, void* stream);
+int copy_to_host(void* host, const void* device, size_t bytes, void* stream);
+int synchronize(void* stream);
+
+int uncertainty_maps(const float* logits, int classes, int in_width, int in_height, int out_width,
+                     int out_height, uint8_t* labels, float* entropy, float* distance, float* bounds,
+                     void* stream);
+
+int pixelwise_depthwise(const float* input, const float* weights, float* output, int batch, int height,
+                        int width, int channels, void* stream);
+int pixelwise_depthwise_backward(const float* grad_output, const float* input, const float* weights,
+                                 float* grad_input, float* grad_weights, int batch, int height, int width,
+                                 int channels, void* stream);
+
+int channel_difference(const float* a, const float* b, int height, int width, int channels, int sum,
+                       float* out, void* stream);
+int accumulate_upsampled_bicubic(const float* in, int in_width, int in_height, float weight, float* out,
+                                 int out_width, int out_height, void* stream);
+
+int map_bounds(const float* map, int64_t count, float* bounds, void* stream);
+int quantize_entropy(const float* map, int64_t count, const float* bounds, uint8_t* out, void* stream);
+int quantize_distance(const float* map, int64_t count, const float* bounds, uint8_t* out, void* stream);
+int quantize_perceptual(const float* map, int64_t count, const float* bounds, uint8_t* out, void* stream);
+
+int resampler_create(int in_width, int in_height, int out_width, int out_height,
+                     AnomalyCudaResampler** resampler);
+void resampler_destroy(AnomalyCudaResampler* resampler);
+int ingest_rgb8(AnomalyCudaResampler* resampler, const FrameView* frame, uint8_t* out, void* stream);
+int resize_bicubic_f32(AnomalyCudaResampler* resampler, const float* in, float* out, void* stream);
+
+int map_figures(const float* map, int map_width, int x, int y, int width, int height, float* figures,
+                void* stream);
+int count_over(AnomalyCudaResampler* resampler, const float* map, int x, int y, int width, int height,
+               float threshold, unsigned long long* over, void* stream);
+
+int blend_heatmap(const MutableFrameView* frame, const float* map, int map_width, int map_height, int x,
+                  int y, int width, int height, const uint8_t* lut, float opacity, float threshold,
+                  void* stream);
+
+}  // namespace anomaly::cuda
