@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Pillow's resampling, on 8-bit RGB and on float planes.
+// Pillow's resampling, on 8-bit RGB and on float planes. Sizes outside 1..32768: std::invalid_argument.
 #pragma once
 
 #include <cstdint>
