@@ -171,7 +171,7 @@ BundleInfo BundleInfo::from_json(const Json& json, const std::string& file) {
   info.default_method = in.string("default_method");
   if (std::find(std::begin(kMethods), std::end(kMethods), info.default_method) == std::end(kMethods))
     in.fail("default_method", "is " + in_quotes(info.default_method) + ", which is no method");
-  info.ensemble = in.numbers<double, 4>("ensemble", -100, 100);
+  info.ensemble = in.numbers<double, 4>("ensemble", 0, 100);
   if (std::all_of(info.ensemble.begin(), info.ensemble.end(), [](double w) { return w == 0; }))
     in.fail("ensemble", "has no weight other than 0");
   info.threshold = in.number("threshold", in.member("threshold"), 0, 1);
