@@ -18,7 +18,8 @@ ArchitectureReader::ArchitectureReader(std::string file, std::string network, co
 
 void ArchitectureReader::fail(const std::string& name, const std::string& problem) const {
   throw Error(ErrorKind::BadBundle, file_ + ": architecture." + network_ + (name.empty() ? "" : "." + name) +
-                                        " " + problem + "; the bundle is damaged or made for another version");
+                                        " " + problem +
+                                        "; the bundle is damaged or made for another version");
 }
 
 const Json& ArchitectureReader::member(const std::string& name) const {
@@ -29,7 +30,8 @@ const Json& ArchitectureReader::member(const std::string& name) const {
 
 namespace {
 
-// The integer that `value` holds where it lies in [low, high]; otherwise `problem` says what is wrong with it.
+// The integer that `value` holds where it lies in [low, high]; otherwise `problem` says what is wrong with
+// it.
 int64_t checked_integer(const Json& value, int64_t low, int64_t high, std::string& problem) {
   try {
     const int64_t number = value.as_int();

@@ -10,7 +10,8 @@
 
 namespace anomaly {
 
-// One network's object of the architecture. Every getter throws Error(BadBundle) that names file, network and member.
+// One network's object of the architecture. Every getter throws Error(BadBundle) that names file, network and
+// member.
 class ArchitectureReader {
  public:
   // `file`, `network`: for messages. `type`: what the member "type" must say.

@@ -2,7 +2,6 @@
 #include "src/networks/compact_layers.h"
 
 #include <ATen/ops/arange.h>
-#include <ATen/ops/conv2d.h>
 #include <ATen/ops/rsqrt.h>
 #include <ATen/ops/upsample_bilinear2d.h>
 
@@ -17,16 +16,18 @@ ConvNormImpl::ConvNormImpl(int64_t in, int64_t out, int64_t kernel, int64_t stri
 }
 
 at::Tensor ConvNormImpl::forward(const at::Tensor& x) {
-  at::Tensor y = weight_.defined() ? at::conv2d(x, weight_, bias_, stride_, padding_) : norm_(conv_(x));
+  if (folded_.defined()) return folded_(x);
+  at::Tensor y = norm_(conv_(x));
   return relu_ ? y.relu_() : y;
 }
 
 void ConvNormImpl::fold() {
-  if (weight_.defined()) return;
+  if (folded_.defined()) return;
   const at::NoGradGuard no_grad;
   const at::Tensor scale = norm_->weight * at::rsqrt(norm_->running_var + norm_->options.eps());
-  weight_ = (conv_->weight * scale.view({-1, 1, 1, 1})).contiguous(at::MemoryFormat::ChannelsLast);
-  bias_ = norm_->bias - norm_->running_mean * scale;
+  folded_ =
+      FoldedConvolution(conv_->weight * scale.view({-1, 1, 1, 1}), norm_->bias - norm_->running_mean * scale,
+                        {stride_, padding_, 1}, relu_ ? Activation::ReLU : Activation::None);
   unregister_module("conv");
   unregister_module("norm");
   conv_ = nullptr;
@@ -47,8 +48,7 @@ at::Tensor ResidualBlockImpl::forward(const at::Tensor& x) {
 
 torch::nn::ModuleList residual_stage(int64_t in, int64_t out, int64_t count) {
   torch::nn::ModuleList stage;
-  for (int64_t i = 0; i < count; ++i)
-    stage->push_back(ResidualBlock(i == 0 ? in : out, out, i == 0 ? 2 : 1));
+  for (int64_t i = 0; i < count; ++i) stage->push_back(ResidualBlock(i == 0 ? in : out, out, i == 0 ? 2 : 1));
   return stage;
 }
 
@@ -61,7 +61,7 @@ at::Tensor upsample_to(const at::Tensor& x, const at::Tensor& like) {
   return at::upsample_bilinear2d(x, like.sizes().slice(2), true);
 }
 
-at::Tensor one_hot(const at::Tensor& ids, int64_t count) {
+at::Tensor class_planes(const at::Tensor& ids, int64_t count) {
   // N x H x W x count in memory is channels-last N x count x H x W.
   const at::Tensor classes = at::arange(count, ids.options());
   return ids.unsqueeze(-1).eq(classes).to(at::kFloat).permute({0, 3, 1, 2});

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// What the compact networks are made of. Each layer has a plain form (convolution and batch norm apart, for training)
-// and, after fold(), an inference form (one convolution); both run through the same forward().
+// What the compact networks are made of. Each layer has a plain form (convolution and batch norm apart, for
+// training) and, after fold(), an inference form (one convolution); both run through the same forward().
 #pragma once
 
 #include <torch/nn/modules/batchnorm.h>
@@ -9,6 +9,8 @@
 #include <torch/nn/modules/linear.h>
 
 #include <cstdint>
+
+#include "src/networks/folded_convolution.h"
 
 namespace anomaly {
 
@@ -24,7 +26,7 @@ class ConvNormImpl : public torch::nn::Module {
  private:
   torch::nn::Conv2d conv_{nullptr};
   torch::nn::BatchNorm2d norm_{nullptr};
-  at::Tensor weight_, bias_;  // of the inference form
+  FoldedConvolution folded_;  // the inference form
   int64_t stride_, padding_;
   bool relu_;
 };
@@ -49,7 +51,7 @@ at::Tensor run_stage(const torch::nn::ModuleList& stage, at::Tensor x);
 at::Tensor upsample_to(const at::Tensor& x, const at::Tensor& like);
 
 // One-hot of ids (N x H x W uint8) as float32 N x count x H x W, channels last. An id >= count gives zeros.
-at::Tensor one_hot(const at::Tensor& ids, int64_t count);
+at::Tensor class_planes(const at::Tensor& ids, int64_t count);
 
 // Turns a whole network into its inference form: evaluation mode, folded, channels last, no gradients.
 void to_inference(torch::nn::Module& network);

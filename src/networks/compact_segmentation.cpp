@@ -48,8 +48,7 @@ std::array<at::Tensor, 3> CompactStemImpl::forward(const at::Tensor& image) {
 CompactSegmentationImpl::CompactSegmentationImpl(const CompactSegmentationOptions& options) {
   const auto& w = options.widths;
   const int64_t d = options.decoder;
-  stem_ = register_module(
-      "stem", CompactStem(std::array<int64_t, 3>{w[0], w[1], w[2]}, options.blocks[0]));
+  stem_ = register_module("stem", CompactStem(std::array<int64_t, 3>{w[0], w[1], w[2]}, options.blocks[0]));
   sixteenth_ = register_module("sixteenth", residual_stage(w[2], w[3], options.blocks[1]));
   thirtysecond_ = register_module("thirtysecond", residual_stage(w[3], w[4], options.blocks[2]));
   gate_ = register_module("gate", torch::nn::Conv2d(torch::nn::Conv2dOptions(w[4], d, 1)));
@@ -61,8 +60,8 @@ CompactSegmentationImpl::CompactSegmentationImpl(const CompactSegmentationOption
   fuse4_ = register_module("fuse4", ConvNorm(d, d, 3));
   fuse3_ = register_module("fuse3", ConvNorm(d, d, 3));
   fuse2_ = register_module("fuse2", ConvNorm(w[1], options.head, 3));
-  classifier_ = register_module("classifier",
-                                torch::nn::Conv2d(torch::nn::Conv2dOptions(options.head, options.classes, 1)));
+  classifier_ = register_module(
+      "classifier", torch::nn::Conv2d(torch::nn::Conv2dOptions(options.head, options.classes, 1)));
 }
 
 at::Tensor CompactSegmentationImpl::forward(const at::Tensor& image) {

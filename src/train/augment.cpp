@@ -24,10 +24,12 @@ void random_crop(const Geometry& geometry, Random& random, cv::Mat& rgb, cv::Mat
   // Offset of the crop within the frame, negative where the frame is the smaller of the two.
   const auto offset = [&random](int frame, int window) {
     const int slack = frame - window;
-    return slack >= 0 ? static_cast<int>(random.below(slack + 1)) : -static_cast<int>(random.below(1 - slack));
+    return slack >= 0 ? static_cast<int>(random.below(slack + 1))
+                      : -static_cast<int>(random.below(1 - slack));
   };
   const int top = offset(height, geometry.height), left = offset(width, geometry.width);
-  const cv::Rect in_frame = cv::Rect(left, top, geometry.width, geometry.height) & cv::Rect(0, 0, width, height);
+  const cv::Rect in_frame =
+      cv::Rect(left, top, geometry.width, geometry.height) & cv::Rect(0, 0, width, height);
   const cv::Rect in_crop = in_frame - cv::Point(left, top);
   resized(in_frame).copyTo(crop(in_crop));
   resized_labels(in_frame).copyTo(crop_labels(in_crop));

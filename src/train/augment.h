@@ -9,8 +9,9 @@
 namespace anomaly::train {
 
 struct Geometry {
-  int full_height, full_width;  // the whole frame's size at scale 1 (frames are stretched to it, as in the framework)
-  int height, width;            // of the crop
+  int full_height,
+      full_width;     // the whole frame's size at scale 1 (frames are stretched to it, as in the framework)
+  int height, width;  // of the crop
   double scale_low, scale_high, aspect;  // scale drawn log-uniformly; width times exp(+-aspect)
 };
 

@@ -27,7 +27,9 @@ at::Tensor pictures_to_tensor(const std::vector<cv::Mat>& pictures) {
   return stack(pictures, 3).to(at::kFloat).div_(255).permute({0, 3, 1, 2});
 }
 
-at::Tensor maps_to_tensor(const std::vector<cv::Mat>& maps) { return stack(maps, 1).squeeze(-1); }
+at::Tensor maps_to_tensor(const std::vector<cv::Mat>& maps) {
+  return stack(maps, 1).squeeze(-1);
+}
 
 at::Tensor normalised(const at::Tensor& pictures) {
   static const at::Tensor mean = at::tensor({0.485f, 0.456f, 0.406f}).view({1, 3, 1, 1});
@@ -36,13 +38,8 @@ at::Tensor normalised(const at::Tensor& pictures) {
 }
 
 std::vector<cv::Mat> tensor_to_pictures(const at::Tensor& tensor) {
-  const at::Tensor bytes = tensor.detach()
-                               .clamp(0, 1)
-                               .mul(255)
-                               .round()
-                               .to(at::kByte)
-                               .permute({0, 2, 3, 1})
-                               .contiguous();
+  const at::Tensor bytes =
+      tensor.detach().clamp(0, 1).mul(255).round().to(at::kByte).permute({0, 2, 3, 1}).contiguous();
   std::vector<cv::Mat> pictures;
   for (int64_t i = 0; i < bytes.size(0); ++i)
     pictures.push_back(cv::Mat(static_cast<int>(bytes.size(1)), static_cast<int>(bytes.size(2)), CV_8UC3,

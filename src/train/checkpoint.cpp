@@ -19,6 +19,13 @@ std::string metadata_of(const SafetensorsFile& file, const std::string& key) {
 
 }  // namespace
 
+std::string stage_signature(const Json& architecture, const Json& stage) {
+  Json kept = Json::object();
+  for (const auto& [name, value] : stage.members())
+    if (name != "steps" && name != "checkpoint_every") kept.set(name, value);
+  return architecture.dump() + kept.dump();
+}
+
 void save_checkpoint(const Checkpoint& checkpoint, int64_t step, bool complete) {
   write_safetensors(checkpoint.path, checkpoint.tensors,
                     {{"step", std::to_string(step)},
@@ -67,6 +74,8 @@ NamedTensors with_prefix(const std::string& prefix, const NamedTensors& tensors)
   return named;
 }
 
-void append(NamedTensors& to, const NamedTensors& more) { to.insert(to.end(), more.begin(), more.end()); }
+void append(NamedTensors& to, const NamedTensors& more) {
+  to.insert(to.end(), more.begin(), more.end());
+}
 
 }  // namespace anomaly::train

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// A stage's state between steps, one safetensors file: weights, their average, the optimizer's moments, the step count.
-// Random numbers need no state: they are functions of the step.
+// A stage's state between steps, one safetensors file: weights, their average, the optimizer's moments, the
+// step count. Random numbers need no state: they are functions of the step.
 #pragma once
 
 #include <optional>
 #include <string>
 
+#include "src/json.h"
 #include "src/train/optimizer.h"
 
 namespace anomaly::train {
@@ -16,18 +17,22 @@ struct Checkpoint {
   NamedTensors tensors;   // saved from and loaded into
 };
 
+// Of a stage's architecture and settings. The number of steps and how often to save may change from run to
+// run: the schedule depends on the share that is done.
+std::string stage_signature(const Json& architecture, const Json& stage);
+
 void save_checkpoint(const Checkpoint& checkpoint, int64_t step, bool complete);
 
 struct CheckpointState {
   int64_t step = 0;
   bool complete = false;
 };
-// Loads into the tensors; nothing where there is no file. Throws Error(BadSettings) where the file was made with
-// other settings, Error(BadBundle) where it is damaged.
+// Loads into the tensors; nothing where there is no file. Throws Error(BadSettings) where the file was made
+// with other settings, Error(BadBundle) where it is damaged.
 std::optional<CheckpointState> load_checkpoint(const Checkpoint& checkpoint);
 
-// The tensors of a complete stage whose names begin with `prefix`, without it. Throws Error(NotFound) where the
-// stage has not been run, Error(BadSettings) where it is unfinished and `must_be_complete`.
+// The tensors of a complete stage whose names begin with `prefix`, without it. Throws Error(NotFound) where
+// the stage has not been run, Error(BadSettings) where it is unfinished and `must_be_complete`.
 NamedTensors read_stage(const std::string& path, const std::string& prefix, bool must_be_complete);
 
 // `tensors` with `prefix` before every name.

@@ -11,8 +11,9 @@
 
 namespace anomaly::train {
 
-// A folder of labelled frames. `groups[v]` lists the train ids that label value v may be: one for a fine label, several
-// for a coarse one (the loss then takes the sum of their probabilities), none to ignore the value.
+// A folder of labelled frames. `groups[v]` lists the train ids that label value v may be: one for a fine
+// label, several for a coarse one (the loss then takes the sum of their probabilities), none to ignore the
+// value.
 struct DatasetConfig {
   std::string name, images, labels;
   std::vector<std::vector<int>> groups;

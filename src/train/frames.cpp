@@ -39,12 +39,15 @@ std::vector<std::string> list_pictures(const std::string& folder) {
       paths.push_back(entry.path().string());
   }
   if (paths.empty())
-    throw Error(ErrorKind::NotFound, folder + ": no .jpg or .png pictures there; see --data and the configuration");
+    throw Error(ErrorKind::NotFound,
+                folder + ": no .jpg or .png pictures there; see --data and the configuration");
   std::sort(paths.begin(), paths.end());
   return paths;
 }
 
-std::string stem_of(const std::string& path) { return fs::path(path).stem().string(); }
+std::string stem_of(const std::string& path) {
+  return fs::path(path).stem().string();
+}
 
 cv::Mat read_rgb(const std::string& path) {
   cv::Mat picture = cv::imread(path, cv::IMREAD_COLOR | cv::IMREAD_IGNORE_ORIENTATION);
@@ -57,14 +60,15 @@ Dataset read_dataset_frames(const std::string& root, const DatasetConfig& config
                             Groups& groups) {
   std::array<uint8_t, 256> table;
   table.fill(Groups::kIgnore);
-  for (size_t value = 0; value < config.groups.size(); ++value) table[value] = groups.add(config.groups[value]);
+  for (size_t value = 0; value < config.groups.size(); ++value)
+    table[value] = groups.add(config.groups[value]);
   const cv::Mat lookup(1, 256, CV_8U, table.data());
 
   Dataset dataset;
   dataset.config = config;
   const auto pictures = list_pictures(root + "/" + config.images);
-  const auto kept = pictures.size() - static_cast<size_t>(std::lround(
-                                          static_cast<double>(pictures.size()) * held_out_share));
+  const auto kept = pictures.size() -
+                    static_cast<size_t>(std::lround(static_cast<double>(pictures.size()) * held_out_share));
   for (size_t i = 0; i < pictures.size(); ++i) {
     Frame frame;
     frame.name = stem_of(pictures[i]);

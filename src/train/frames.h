@@ -12,8 +12,8 @@
 
 namespace anomaly::train {
 
-// All sets of train ids that any label value of the data stands for. Pixels hold an index into it; `ignore()` is one past
-// the end. The first 19 groups are the single classes, so that a train id is its own group.
+// All sets of train ids that any label value of the data stands for. Pixels hold an index into it; `ignore()`
+// is one past the end. The first 19 groups are the single classes, so that a train id is its own group.
 class Groups {
  public:
   Groups();
@@ -36,8 +36,9 @@ struct Dataset {
   std::vector<Frame> training, held_out;
 };
 
-// Reads a folder of pictures with labels of the same stem (.png). The last `held_out_share` by name are held out.
-// Throws Error(NotFound or Io) naming the folder or file: no pictures, a picture without label, sizes that differ.
+// Reads a folder of pictures with labels of the same stem (.png). The last `held_out_share` by name are held
+// out. Throws Error(NotFound or Io) naming the folder or file: no pictures, a picture without label, sizes
+// that differ.
 Dataset read_dataset_frames(const std::string& root, const DatasetConfig& config, double held_out_share,
                             Groups& groups);
 

@@ -12,8 +12,8 @@ class GroupLoss {
  public:
   // groups: per group its classes. weights: per group, how much a pixel of it counts.
   GroupLoss(const std::vector<std::vector<int>>& groups, const std::vector<float>& weights, int64_t classes);
-  // logits: N x classes x H x W. targets: N x H x W uint8 group indices; those past the last group are ignored.
-  // The weighted mean over the pixels that count, a scalar; zero (with gradients) where none does.
+  // logits: N x classes x H x W. targets: N x H x W uint8 group indices; those past the last group are
+  // ignored. The weighted mean over the pixels that count, a scalar; zero (with gradients) where none does.
   at::Tensor operator()(const at::Tensor& logits, const at::Tensor& targets) const;
 
  private:

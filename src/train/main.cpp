@@ -58,14 +58,22 @@ Options parse(int argc, char** argv) {
       if (i + 1 >= argc) throw Error(ErrorKind::BadSettings, argument + ": its value is missing");
       return argv[++i];
     };
-    if (argument == "--config") options.config = value();
-    else if (argument == "--data") options.data = value();
-    else if (argument == "--work") options.work = value();
-    else if (argument == "--threads") options.threads = static_cast<int>(number(argument, value()));
-    else if (argument == "--stop-after") options.stop_after = number(argument, value());
-    else if (argument == "--partial") options.partial = true;
-    else if (argument[0] == '-') throw Error(ErrorKind::BadSettings, argument + ": no such option; see --help");
-    else options.stages.push_back(argument);
+    if (argument == "--config")
+      options.config = value();
+    else if (argument == "--data")
+      options.data = value();
+    else if (argument == "--work")
+      options.work = value();
+    else if (argument == "--threads")
+      options.threads = static_cast<int>(number(argument, value()));
+    else if (argument == "--stop-after")
+      options.stop_after = number(argument, value());
+    else if (argument == "--partial")
+      options.partial = true;
+    else if (argument[0] == '-')
+      throw Error(ErrorKind::BadSettings, argument + ": no such option; see --help");
+    else
+      options.stages.push_back(argument);
   }
   if (options.config.empty() || options.data.empty() || options.work.empty() || options.stages.empty())
     throw Error(ErrorKind::BadSettings, "--config, --data, --work and a stage are needed; see --help");

@@ -14,8 +14,8 @@
 
 namespace anomaly::train {
 
-// Intersection over union over the label values of one data set: a predicted train id counts as the first of the data
-// set's groups that holds it (as none where no group does).
+// Intersection over union over the label values of one data set: a predicted train id counts as the first of
+// the data set's groups that holds it (as none where no group does).
 class IouCounter {
  public:
   explicit IouCounter(const DatasetConfig& config);
@@ -38,6 +38,7 @@ using Segmenter = std::function<at::Tensor(const at::Tensor&)>;
 cv::Mat predict_labels(const Segmenter& segmenter, const cv::Mat& rgb, const std::array<int, 2>& size);
 
 double mean_iou(const Segmenter& segmenter, const DatasetConfig& config, const std::vector<Frame>& frames,
-                const Groups& groups, const std::array<int, 2>& size, std::vector<double>* per_class = nullptr);
+                const Groups& groups, const std::array<int, 2>& size,
+                std::vector<double>* per_class = nullptr);
 
 }  // namespace anomaly::train

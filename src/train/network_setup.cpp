@@ -5,7 +5,9 @@
 
 namespace anomaly::train {
 
-void seed_weights(uint64_t seed) { at::manual_seed(seed); }
+void seed_weights(uint64_t seed) {
+  at::manual_seed(seed);
+}
 
 void to_channels_last(torch::nn::Module& network) {
   const at::NoGradGuard no_grad;

@@ -31,8 +31,8 @@ void Adam::step(double learning_rate) {
     second.push_back(second_[i]);
     steps.push_back(steps_[i].add_(1));
   }
-  at::_fused_adamw_(parameters, gradients, first, second, {}, steps, learning_rate, options_.beta1, options_.beta2,
-                    options_.weight_decay, options_.epsilon, false, false);
+  at::_fused_adamw_(parameters, gradients, first, second, {}, steps, learning_rate, options_.beta1,
+                    options_.beta2, options_.weight_decay, options_.epsilon, false, false);
   for (const at::Tensor& parameter : parameters) parameter.mutable_grad().reset();
 }
 

@@ -32,7 +32,7 @@ class Adam {
 class WeightAverage {
  public:
   WeightAverage(const torch::nn::Module& network, double decay);
-  void update(int64_t step);          // early steps decay faster, so that the start is forgotten
+  void update(int64_t step);  // early steps decay faster, so that the start is forgotten
   const NamedTensors& tensors() const { return shadow_; }
 
  private:
@@ -43,7 +43,8 @@ class WeightAverage {
 
 // Parameters and buffers under their keys, without the counters that no network needs at run time.
 NamedTensors named_tensors(const torch::nn::Module& network);
-// Copies by name; every tensor of `to` must be found in `from`. Throws std::invalid_argument naming the tensor.
+// Copies by name; every tensor of `to` must be found in `from`. Throws std::invalid_argument naming the
+// tensor.
 void copy_tensors(const NamedTensors& from, const NamedTensors& to);
 
 }  // namespace anomaly::train

@@ -41,11 +41,16 @@ struct Settings {
     weight_decay = stage.number_or("weight_decay", 0.01);
     average_decay = stage.number_or("average_decay", 0.998);
     balance = stage.number_or("class_balance", 0.3);
-    geometry = {size[0], size[1], static_cast<int>(stage.int_or("crop_height", size[0])),
-                static_cast<int>(stage.int_or("crop_width", size[1])), stage.number_or("scale_low", 0.75),
-                stage.number_or("scale_high", 1.6), stage.number_or("aspect", 0.2)};
+    geometry = {size[0],
+                size[1],
+                static_cast<int>(stage.int_or("crop_height", size[0])),
+                static_cast<int>(stage.int_or("crop_width", size[1])),
+                stage.number_or("scale_low", 0.75),
+                stage.number_or("scale_high", 1.6),
+                stage.number_or("aspect", 0.2)};
     if (steps < 1 || batch < 1 || checkpoint_every < 1 || geometry.height < 32 || geometry.width < 32)
-      throw Error(ErrorKind::BadSettings, "stage segmentation: steps, batch and crop must be positive (crop >= 32)");
+      throw Error(ErrorKind::BadSettings,
+                  "stage segmentation: steps, batch and crop must be positive (crop >= 32)");
   }
 };
 
@@ -86,7 +91,8 @@ std::vector<float> group_weights(const Session& session, double balance) {
     if (f > 0) present.push_back(f);
   std::vector<float> weights(frequency.size(), 1);
   if (present.empty()) return weights;
-  std::nth_element(present.begin(), present.begin() + static_cast<int64_t>(present.size() / 2), present.end());
+  std::nth_element(present.begin(), present.begin() + static_cast<int64_t>(present.size() / 2),
+                   present.end());
   const double median = present[present.size() / 2];
   for (size_t g = 0; g < frequency.size(); ++g)
     if (frequency[g] > 0)
@@ -107,7 +113,8 @@ void train_segmentation(Session& session) {
   Adam adam(network->parameters(), {0.9, 0.999, settings.weight_decay, 1e-8});
   WeightAverage average(*network, settings.average_decay);
   Checkpoint checkpoint{session.checkpoint("segmentation"),
-                        architecture.dump() + session.config.stage("segmentation").dump(), {}};
+                        stage_signature(architecture, session.config.stage("segmentation")),
+                        {}};
   append(checkpoint.tensors, with_prefix("model.", named_tensors(*network)));
   append(checkpoint.tensors, with_prefix("average.", average.tensors()));
   append(checkpoint.tensors, adam.state());
@@ -117,17 +124,20 @@ void train_segmentation(Session& session) {
     return;
   }
   const GroupLoss loss_of(session.groups.all(), group_weights(session, settings.balance), options.classes);
-  const int64_t end = session.stop_after > 0 ? std::min(settings.steps, state.step + session.stop_after) : settings.steps;
+  const int64_t end =
+      session.stop_after > 0 ? std::min(settings.steps, state.step + session.stop_after) : settings.steps;
   Prefetch<Batch> batches([&](int64_t step) { return make_batch(session, settings, step); }, state.step, end);
   Progress progress("segmentation", state.step, settings.steps, settings.batch, session.work + "/losses.csv");
   network->train();
   for (int64_t step = state.step; step < end; ++step) {
     const Batch batch = batches.take();
     const at::Tensor logits = network(batch.pictures);
-    const at::Tensor loss = loss_of(at::upsample_bilinear2d(logits, batch.targets.sizes().slice(1), true), batch.targets);
+    const at::Tensor loss =
+        loss_of(at::upsample_bilinear2d(logits, batch.targets.sizes().slice(1), true), batch.targets);
     loss.backward();
     const double done = static_cast<double>(step) / static_cast<double>(settings.steps);
-    const double ramp = std::min(1.0, static_cast<double>(step + 1) / static_cast<double>(settings.warm_up + 1));
+    const double ramp =
+        std::min(1.0, static_cast<double>(step + 1) / static_cast<double>(settings.warm_up + 1));
     adam.step(settings.learning_rate * ramp * std::pow(1 - done, 0.9));
     average.update(step);
     progress.step(step, loss.item<double>());

@@ -12,14 +12,16 @@ namespace anomaly::train {
 
 struct Session {
   Config config;
-  std::string data;      // --data: the folder that the configuration's folders are in
-  std::string work;      // --work: checkpoints, previews, losses.csv
-  bool partial = false;  // --partial: build on stages that are not complete
+  std::string data;        // --data: the folder that the configuration's folders are in
+  std::string work;        // --work: checkpoints, previews, losses.csv
+  bool partial = false;    // --partial: build on stages that are not complete
   int64_t stop_after = 0;  // --stop-after: leave a stage after that many steps (0: run to its end)
   Groups groups;
   std::vector<Dataset> datasets;
 
-  std::string checkpoint(const std::string& stage) const { return work + "/" + stage + ".checkpoint.safetensors"; }
+  std::string checkpoint(const std::string& stage) const {
+    return work + "/" + stage + ".checkpoint.safetensors";
+  }
 };
 
 void train_segmentation(Session& session);
