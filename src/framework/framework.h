@@ -13,17 +13,18 @@
 
 namespace anomaly {
 
-// Everything that the method computed for one frame, named as the golden cases name it (contracts: `logits`, `labels`,
-// `entropy_raw`, `entropy`, `distance_raw`, `distance`, `latent_mean`, `latent_logvar`, `synthesis`, `perceptual_raw`,
-// `perceptual`, `dissimilarity_logits`, `dissimilarity`, `baseline_dissimilarity_logits`, `baseline_dissimilarity`,
-// `anomaly`), no batch axis, contiguous, on the CPU. Full-size logits, raw maps only where `everything` was asked for.
-// `labels`, `entropy`, `distance` are at segmentation size, the rest at map size.
+// Everything that the method computed for one frame, named as the golden cases name it (contracts: `logits`,
+// `labels`, `entropy_raw`, `entropy`, `distance_raw`, `distance`, `latent_mean`, `latent_logvar`,
+// `synthesis`, `perceptual_raw`, `perceptual`, `dissimilarity_logits`, `dissimilarity`,
+// `baseline_dissimilarity_logits`, `baseline_dissimilarity`, `anomaly`), no batch axis, contiguous, on the
+// CPU. Full-size logits, raw maps only where `everything` was asked for. `labels`, `entropy`, `distance` are
+// at segmentation size, the rest at map size.
 using FrameTensors = std::map<std::string, at::Tensor>;
 
 class Framework {
  public:
-  // Loads the networks that `method`s need lazily: a bundle without `perceptual` or `baseline` serves the others.
-  // device: "cpu" or "cuda[:N]".
+  // Loads the networks that `method`s need lazily: a bundle without `perceptual` or `baseline` serves the
+  // others. device: "cpu" or "cuda[:N]".
   Framework(std::shared_ptr<const Bundle> bundle, const std::string& device);
   ~Framework();
 
@@ -33,7 +34,8 @@ class Framework {
   void prepare(const Settings& settings);
 
   // frames: N x H x W x 3 uint8 RGB at segmentation size, contiguous, any H, W >= 32.
-  // Results are the same whatever the batch. `anomaly` (map_height x map_width, float32) is always among them.
+  // Results are the same whatever the batch. `anomaly` (map_height x map_width, float32) is always among
+  // them.
   std::vector<FrameTensors> run(const at::Tensor& frames, const Settings& settings, bool everything = false);
 
  private:

@@ -12,7 +12,8 @@ enum class Normalization { Frame, Fixed };
 enum class Latent { Mean, Draw };
 enum class Formulas { Published, Paper };
 
-// Names as on the command line and in properties: "synboost", "resynthesis", "softmax-entropy", ...; "frame", "fixed"; ...
+// Names as on the command line and in properties: "synboost", "resynthesis", "softmax-entropy", ...; "frame",
+// "fixed"; ...
 const char* to_string(Method method);
 const char* to_string(Normalization value);
 const char* to_string(Latent value);
@@ -24,7 +25,8 @@ Formulas formulas_from_string(const std::string& name);
 
 struct Settings {
   Method method = Method::Synboost;
-  std::array<double, 4> ensemble = {0.75, 0.25, 0, 0};  // dissimilarity, entropy, perceptual, distance; used as given
+  std::array<double, 4> ensemble = {0.75, 0.25, 0,
+                                    0};  // dissimilarity, entropy, perceptual, distance; used as given
   Normalization normalization = Normalization::Frame;
   Latent latent = Latent::Mean;
   uint64_t seed = 0;  // of Latent::Draw

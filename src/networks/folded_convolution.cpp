@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "src/networks/folded_convolution.h"
+
+#include <optional>
+#include <string_view>
+
+#include <ATen/Context.h>
+#include <ATen/core/List.h>
+#include <ATen/core/dispatch/Dispatcher.h>
+#include <ATen/ops/conv2d.h>
+#include <ATen/ops/leaky_relu.h>
+#include <ATen/ops/mkldnn_reorder_conv2d_weight.h>
+#include <ATen/ops/relu.h>
+#include <ATen/ops/selu.h>
+#include <ATen/ops/sigmoid.h>
+
+namespace anomaly {
+namespace {
+
+using Scalars = c10::List<std::optional<at::Scalar>>;
+using FusedSignature = at::Tensor(const at::Tensor&, const at::Tensor&, const std::optional<at::Tensor>&,
+                                  at::IntArrayRef, at::IntArrayRef, at::IntArrayRef, int64_t,
+                                  std::string_view, Scalars, std::optional<std::string_view>);
+using FusedOperator = c10::TypedOperatorHandle<FusedSignature>;
+
+// oneDNN's convolution with its weights laid out beforehand and the activation on the way out. The operator
+// has no function of its own in LibTorch's headers and is absent from builds without oneDNN: then the plain
+// convolution serves.
+const std::optional<FusedOperator>& fused_operator() {
+  static const std::optional<FusedOperator> found = []() -> std::optional<FusedOperator> {
+    const auto handle = c10::Dispatcher::singleton().findSchema({"mkldnn::_convolution_pointwise", ""});
+    if (!handle || !at::Context::hasMKLDNN()) return std::nullopt;
+    try {
+      return handle->typed<FusedSignature>();
+    } catch (const c10::Error&) {
+      return std::nullopt;  // another LibTorch with another signature
+    }
+  }();
+  return found;
+}
+
+struct Fused {
+  std::string_view name = "none";
+  bool complete = true;  // nothing is left to do after the convolution
+};
+
+Fused fused_name(Activation activation) {
+  switch (activation) {
+    case Activation::None:
+      return {};
+    case Activation::ReLU:
+      return {"relu"};
+    case Activation::LeakyReLU:
+      return {"leaky_relu"};
+    case Activation::Sigmoid:
+      return {"sigmoid"};
+    case Activation::SELU:
+      break;
+  }
+  return {"none", false};
+}
+
+at::Tensor& activate_in_place(at::Tensor& x, Activation activation) {
+  switch (activation) {
+    case Activation::None:
+      return x;
+    case Activation::ReLU:
+      return at::relu_(x);
+    case Activation::LeakyReLU:
+      return at::leaky_relu_(x, kLeakySlope);
+    case Activation::Sigmoid:
+      return at::sigmoid_(x);
+    case Activation::SELU:
+      return at::selu_(x);
+  }
+  return x;
+}
+
+}  // namespace
+
+at::Tensor activate(const at::Tensor& x, Activation activation) {
+  switch (activation) {
+    case Activation::None:
+      return x;
+    case Activation::ReLU:
+      return at::relu(x);
+    case Activation::LeakyReLU:
+      return at::leaky_relu(x, kLeakySlope);
+    case Activation::Sigmoid:
+      return at::sigmoid(x);
+    case Activation::SELU:
+      return at::selu(x);
+  }
+  return x;
+}
+
+FoldedConvolution::FoldedConvolution(const at::Tensor& weight, const at::Tensor& bias,
+                                     const ConvolutionGeometry& geometry, Activation activation)
+    : geometry_(geometry), activation_(activation), bias_(bias.defined() ? bias.clone() : bias) {
+  const auto& g = geometry_;
+  if (fused_operator()) {
+    weight_ = at::mkldnn_reorder_conv2d_weight(weight.contiguous().to_mkldnn(), {g.padding, g.padding},
+                                               {g.stride, g.stride}, {g.dilation, g.dilation}, 1);
+    packed_ = true;
+  } else {
+    weight_ = weight.clone(at::MemoryFormat::ChannelsLast);
+  }
+}
+
+at::Tensor FoldedConvolution::operator()(const at::Tensor& x) const {
+  const auto& g = geometry_;
+  const at::Tensor input = x.contiguous(at::MemoryFormat::ChannelsLast);
+  if (!packed_) {
+    at::Tensor y = at::conv2d(input, weight_, bias_, {g.stride, g.stride}, {g.padding, g.padding},
+                              {g.dilation, g.dilation});
+    return activate_in_place(y, activation_);
+  }
+  const Fused fused = fused_name(activation_);
+  Scalars scalars;
+  if (activation_ == Activation::LeakyReLU) scalars.push_back(at::Scalar(kLeakySlope));
+  at::Tensor y = fused_operator()->call(input, weight_,
+                                        bias_.defined() ? std::optional<at::Tensor>(bias_) : std::nullopt,
+                                        {g.padding, g.padding}, {g.stride, g.stride},
+                                        {g.dilation, g.dilation}, 1, fused.name, scalars, std::nullopt);
+  return fused.complete ? y : activate_in_place(y, activation_);
+}
+
+}  // namespace anomaly

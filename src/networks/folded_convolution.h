@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// A convolution ready for inference: weights laid out once for the library's kernels, bias and activation in
+// the same pass.
+#pragma once
+
+#include <cstdint>
+
+#include <ATen/core/Tensor.h>
+
+namespace anomaly {
+
+enum class Activation { None, ReLU, LeakyReLU, Sigmoid, SELU };
+
+inline constexpr double kLeakySlope = 0.2;  // of CC-FPSE
+
+// The activation as plain LibTorch computes it; autograd follows.
+at::Tensor activate(const at::Tensor& x, Activation activation);
+
+struct ConvolutionGeometry {
+  int64_t stride = 1, padding = 0, dilation = 1;
+};
+
+class FoldedConvolution {
+ public:
+  FoldedConvolution() = default;
+  // weight: out x in x kh x kw, bias: out (may be undefined), float32 on the CPU; copies are kept.
+  FoldedConvolution(const at::Tensor& weight, const at::Tensor& bias, const ConvolutionGeometry& geometry,
+                    Activation activation);
+  bool defined() const { return weight_.defined(); }
+  // x: N x in x H x W, channels last. Returns channels last.
+  at::Tensor operator()(const at::Tensor& x) const;
+
+ private:
+  ConvolutionGeometry geometry_;
+  Activation activation_ = Activation::None;
+  at::Tensor weight_, bias_;
+  bool packed_ = false;  // weight_ is in the library's own layout
+};
+
+}  // namespace anomaly

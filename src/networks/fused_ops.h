@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// What stands between the convolutions, each in one pass over memory. For inference on the CPU: float32,
+// channels last (made so where it is not), no gradients.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include "src/networks/folded_convolution.h"
+
+namespace anomaly {
+
+// activation(x * scale + shift), scale and shift per channel. Activation None, ReLU or LeakyReLU.
+at::Tensor scale_shift(const at::Tensor& x, const at::Tensor& scale, const at::Tensor& shift,
+                       Activation activation);
+
+// x = LeakyReLU(x * gate), then * scale + shift per channel where `scale` is defined. x is overwritten.
+void gate_in_place(at::Tensor& x, const at::Tensor& gate, const at::Tensor& scale, const at::Tensor& shift);
+
+// {scale, shift} per image and channel (N x C) of an instance norm without affine part, epsilon 1e-5: its
+// mean and its biased variance, summed in double.
+std::pair<at::Tensor, at::Tensor> instance_scale_shift(const at::Tensor& x);
+
+// SPADE's modulation: activation(n * (1 + gamma) + beta), n = x * scale + shift with scale and shift N x C.
+// gamma_beta: N x 2C x H x W, gamma first. Activation None or SELU.
+at::Tensor modulate(const at::Tensor& x, const at::Tensor& scale, const at::Tensor& shift,
+                    const at::Tensor& gamma_beta, Activation activation);
+
+}  // namespace anomaly
