@@ -19,8 +19,8 @@ struct BoundsKernel {
   uint32_t* keys;  // ~min, max; zero before
 
   Grid grid() const {
-    const unsigned blocks = blocks_for(count, kThreads * kPerThread);
-    return {blocks < kMostBlocks ? blocks : kMostBlocks, 1};
+    const unsigned wanted = blocks_for(count, kThreads * kPerThread);
+    return {wanted < kMostBlocks ? wanted : kMostBlocks, 1};
   }
   size_t shared_bytes() const { return 2 * kThreads * sizeof(uint32_t); }
 

@@ -57,13 +57,13 @@ struct DepthwiseForward : DepthwiseGrid<V> {
     if (!p.valid) return;
     const std::ptrdiff_t channels = this->shape.channels, pixel = this->shape.pixel(p.n, p.y, p.x);
     const float* w = weights + pixel * kTaps * channels + p.channel;
-    Floats<V> sum;
+    Floats<V> sum{};
     ANOMALY_UNROLL
     for (int t = 0; t < kTaps; ++t) {
       const Floats<V> k = load_once<V>(w + t * channels);
       const Floats<V> in = this->neighbour(input, p, p.y + tap_dy(t), p.x + tap_dx(t));
       ANOMALY_UNROLL
-      for (int i = 0; i < V; ++i) sum.v[i] = t == 0 ? k.v[i] * in.v[i] : sum.v[i] + k.v[i] * in.v[i];
+      for (int i = 0; i < V; ++i) sum.v[i] += k.v[i] * in.v[i];
     }
     store<V>(output + pixel * channels + p.channel, sum);
   }
@@ -107,7 +107,7 @@ struct DepthwiseInputGradient : DepthwiseGrid<V> {
     const DepthwisePlace p = this->place(at);
     if (!p.valid) return;
     const std::ptrdiff_t channels = this->shape.channels;
-    Floats<V> sum;
+    Floats<V> sum{};
     ANOMALY_UNROLL
     for (int t = 0; t < kTaps; ++t) {
       // The pixel to which tap t carried this one.
@@ -119,7 +119,7 @@ struct DepthwiseInputGradient : DepthwiseGrid<V> {
         grad = load<V>(grad_output + pixel * channels + p.channel);
       }
       ANOMALY_UNROLL
-      for (int i = 0; i < V; ++i) sum.v[i] = t == 0 ? k.v[i] * grad.v[i] : sum.v[i] + k.v[i] * grad.v[i];
+      for (int i = 0; i < V; ++i) sum.v[i] += k.v[i] * grad.v[i];
     }
     store<V>(grad_input + this->shape.pixel(p.n, p.y, p.x) * channels + p.channel, sum);
   }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // How a CUDA kernel is written here: as a structure whose member function is what one thread does, so that
 // the same code runs on a GPU (launch.cuh) and, thread after thread, on the CPU in a test
-// (tests/kernels/emulate_grid.h).
+// (tests/kernels/emulated).
 //
 // A kernel structure holds its arguments and has
 //   static constexpr unsigned kThreads;  threads of a block

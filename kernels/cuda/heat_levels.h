@@ -2,8 +2,6 @@
 // Colour and alpha of each score level, in the samples of a frame's format.
 #pragma once
 
-#include <cmath>
-
 #include "kernels/cuda/heatmap_kernel.h"
 
 namespace anomaly::cuda {
@@ -11,10 +9,9 @@ namespace anomaly::cuda {
 // `lut`: 256 x 3 R'G'B'. Throws std::invalid_argument for an unknown format.
 inline HeatLevels heat_levels(const MutableFrameView& frame, const uint8_t* lut, float opacity) {
   const PixelFormatInfo& info = pixel_format_info(frame.format);
-  const float strongest = opacity < 0.0f ? 0.0f : opacity > 1.0f ? 1.0f : opacity;
   HeatLevels levels{};
   for (int i = 0; i < kHeatLevels; ++i) {
-    levels.alpha[i] = static_cast<int16_t>(std::lround(256 * (strongest * static_cast<float>(i) / 255)));
+    levels.alpha[i] = static_cast<int16_t>(heat_alpha(i, opacity));
     const SampleColour c =
         sample_colour(info, frame.matrix, frame.range, lut[3 * i], lut[3 * i + 1], lut[3 * i + 2]);
     for (int j = 0; j < 3; ++j) levels.colour[j][i] = static_cast<uint16_t>(c.v[j]);

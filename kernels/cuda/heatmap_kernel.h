@@ -80,35 +80,14 @@ struct HeatmapKernel {
   static int inside(int64_t v, int size) { return static_cast<int>(v < 0 ? 0 : v > size ? size : v); }
   ANOMALY_HD static int lesser(int p, int q) { return p < q ? p : q; }
 
-  // Where a pixel's centre lies in the map along one dimension.
-  struct Place {
-    int first, second;
-    float second_weight;
-  };
-  ANOMALY_HD static Place place(int pixel, int map_size, int size) {
-    float at =
-        (static_cast<float>(pixel) + 0.5f) * static_cast<float>(map_size) / static_cast<float>(size) - 0.5f;
-    at = at < 0.0f ? 0.0f : at;
-    const int first = lesser(static_cast<int>(at), map_size - 1);
-    return {first, lesser(first + 1, map_size - 1), at - static_cast<float>(first)};
-  }
-  ANOMALY_HD static float between(float p, float q, float w) { return p + (q - p) * w; }
-
   ANOMALY_HD float score(int px, int py) const {
     if (px < x0 || px >= x1 || py < y0 || py >= y1) return 0;
-    const Place across = place(px - a.x, a.map_width, a.width),
-                down = place(py - a.y, a.map_height, a.height);
+    const Between across = sample_between(px - a.x, a.width, a.map_width);
+    const Between down = sample_between(py - a.y, a.height, a.map_height);
     const float* upper = a.map + static_cast<std::ptrdiff_t>(down.first) * a.map_width;
     const float* lower = a.map + static_cast<std::ptrdiff_t>(down.second) * a.map_width;
-    return between(between(upper[across.first], lower[across.first], down.second_weight),
-                   between(upper[across.second], lower[across.second], down.second_weight),
-                   across.second_weight);
-  }
-
-  ANOMALY_HD int level(float v) const {
-    if (!(v >= a.threshold)) return -1;
-    const float clamped = v < 0.0f ? 0.0f : v > 1.0f ? 1.0f : v;
-    return static_cast<int>(clamped * 255 + 0.5f);
+    return interpolate(interpolate(upper[across.first], lower[across.first], down.weight),
+                       interpolate(upper[across.second], lower[across.second], down.weight), across.weight);
   }
 
   ANOMALY_HD void group(int gx, int gy, const HeatLevels& heat) const {
@@ -119,7 +98,7 @@ struct HeatmapKernel {
     ANOMALY_UNROLL
     for (int i = 0; i < 4; ++i)
       if (i / 2 < high && i % 2 < wide) sum += v[i / 2][i % 2] = score(gx + i % 2, gy + i / 2);
-    const int shared_level = level(sum / static_cast<float>(wide * high));
+    const int shared_level = heat_level(sum / static_cast<float>(wide * high), a.threshold);
     for (int i = 0; i < a.info.components; ++i) {
       const PixelComponent& c = a.info.component[i];
       uint8_t* plane = a.frame.plane[c.plane];
@@ -134,7 +113,7 @@ struct HeatmapKernel {
       for (int p = 0; p < 4; ++p) {
         const int x = gx + p % 2, y = gy + p / 2;
         if (p / 2 >= high || p % 2 >= wide || x < x0 || x >= x1 || y < y0 || y >= y1) continue;
-        const int l = level(v[p / 2][p % 2]);
+        const int l = heat_level(v[p / 2][p % 2], a.threshold);
         if (l >= 0) paint_sample(c, plane + y * stride, x, heat.colour[i][l], heat.alpha[l]);
       }
     }

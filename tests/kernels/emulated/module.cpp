@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// The whole CUDA module, its sources unchanged, compiled for the CPU: cuda_runtime.h and launch.cuh are this
+// folder's.
+#include "kernels/cuda/module.cpp"
+#include "kernels/cuda/bicubic.cu"
+#include "kernels/cuda/bounds.cu"
+#include "kernels/cuda/channel_difference.cu"
+#include "kernels/cuda/depthwise_backward.cu"
+#include "kernels/cuda/depthwise_forward.cu"
+#include "kernels/cuda/device.cpp"
+#include "kernels/cuda/figures.cu"
+#include "kernels/cuda/heatmap.cu"
+#include "kernels/cuda/ingest.cu"
+#include "kernels/cuda/quantize.cu"
+#include "kernels/cuda/resampler.cpp"
+#include "kernels/cuda/resize.cu"
+#include "kernels/cuda/uncertainty.cu"
