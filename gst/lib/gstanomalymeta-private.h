@@ -9,6 +9,16 @@ G_BEGIN_DECLS
 G_GNUC_INTERNAL gboolean gst_anomaly_meta_transform(GstBuffer* dest, GstMeta* meta, GstBuffer* source,
                                                     GQuark type, gpointer data);
 
+/* Fills `meta`, empty before, from bytes. NULL, or what is wrong with them; then `meta` is to be removed. */
+G_GNUC_INTERNAL const gchar* gst_anomaly_meta_read(GstAnomalyMeta* meta, const guint8* data, gsize size);
+
+#if GST_CHECK_VERSION(1, 24, 0)
+G_GNUC_INTERNAL gboolean gst_anomaly_meta_serialize_func(const GstMeta* meta, GstByteArrayInterface* data,
+                                                         guint8* version);
+G_GNUC_INTERNAL GstMeta* gst_anomaly_meta_deserialize_func(const GstMetaInfo* info, GstBuffer* buffer,
+                                                           const guint8* data, gsize size, guint8 version);
+#endif
+
 /* Layout of the data of the "gst-video-matrix" transform (GstVideoMetaTransformMatrix of GStreamer 1.28). It
  * is declared here so that a build against an older GStreamer follows matrices too when it runs under a newer
  * one. */

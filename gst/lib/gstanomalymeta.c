@@ -166,9 +166,20 @@ static void gst_anomaly_meta_free(GstMeta* meta, G_GNUC_UNUSED GstBuffer* buffer
 const GstMetaInfo* gst_anomaly_meta_get_info(void) {
   static const GstMetaInfo* once = NULL;
   if (g_once_init_enter((GstMetaInfo**)&once)) {
+#if GST_CHECK_VERSION(1, 24, 0)
+    GstMetaInfo* made =
+        gst_meta_info_new(GST_ANOMALY_META_API_TYPE, "GstAnomalyMeta", sizeof(GstAnomalyMeta));
+    made->init_func = gst_anomaly_meta_init;
+    made->free_func = gst_anomaly_meta_free;
+    made->transform_func = gst_anomaly_meta_transform;
+    made->serialize_func = gst_anomaly_meta_serialize_func;
+    made->deserialize_func = gst_anomaly_meta_deserialize_func;
+    const GstMetaInfo* info = gst_meta_info_register(made);
+#else
     const GstMetaInfo* info =
         gst_meta_register(GST_ANOMALY_META_API_TYPE, "GstAnomalyMeta", sizeof(GstAnomalyMeta),
                           gst_anomaly_meta_init, gst_anomaly_meta_free, gst_anomaly_meta_transform);
+#endif
     g_once_init_leave((GstMetaInfo**)&once, (GstMetaInfo*)info);
   }
   return once;

@@ -181,6 +181,13 @@ GST_ANOMALY_API void gst_anomaly_meta_unmap_scores(const GstAnomalyMeta* meta, G
 GST_ANOMALY_API gboolean gst_anomaly_meta_get_score_at(const GstAnomalyMeta* meta, gint x, gint y,
                                                        gdouble* score);
 
+/* (transfer full) (nullable): the meta, its maps and regions included, for a file or another process. */
+GST_ANOMALY_API GBytes* gst_anomaly_meta_serialize(const GstAnomalyMeta* meta);
+/* (transfer none) (nullable): adds what those bytes hold; they are checked. NULL with @error set where they
+ * are wrong. */
+GST_ANOMALY_API GstAnomalyMeta* gst_buffer_add_anomaly_meta_from_bytes(GstBuffer* buffer, GBytes* bytes,
+                                                                       GError** error);
+
 GST_ANOMALY_API GstAnomalyRegion* gst_anomaly_region_copy(const GstAnomalyRegion* region);
 GST_ANOMALY_API void gst_anomaly_region_free(GstAnomalyRegion* region);
 GST_ANOMALY_API GstAnomalyPlane* gst_anomaly_plane_copy(const GstAnomalyPlane* plane);
