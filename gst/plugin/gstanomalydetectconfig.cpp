@@ -69,16 +69,12 @@ GType maps_type() {
   return registered(once, [] { return g_flags_register_static("GstAnomalyDetectMaps", values); });
 }
 
-// The four numbers of a GstValueArray; false where they are not four finite ones.
+// The numbers of a GstValueArray, which its param spec lets hold doubles only; false where they are not four
+// finite ones.
 bool parse_weights(const GValue* value, std::vector<double>& weights) {
   weights.clear();
   for (guint i = 0; i < gst_value_array_get_size(value); ++i) {
-    const GValue* item = gst_value_array_get_value(value, i);
-    GValue number = G_VALUE_INIT;
-    g_value_init(&number, G_TYPE_DOUBLE);
-    const bool ok = !G_VALUE_HOLDS_STRING(item) && g_value_transform(item, &number);
-    weights.push_back(ok ? g_value_get_double(&number) : NAN);
-    g_value_unset(&number);
+    weights.push_back(g_value_get_double(gst_value_array_get_value(value, i)));
     if (!std::isfinite(weights.back())) return false;
   }
   return weights.empty() || weights.size() == 4;

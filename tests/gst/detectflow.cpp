@@ -1,0 +1,471 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// anomalydetect: order, events, queries, flushes and state changes while frames flow.
+// Before gst-check, whose macro `fail` the standard headers do not expect.
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdio>
+#include <functional>
+#include <thread>
+#include <vector>
+
+#include "tests/gst/detect_common.h"
+
+namespace {
+
+// So many pixels to segment that a frame takes long enough to be caught in the act.
+constexpr const char* kSlow = "segmentation-width=2048 segmentation-height=1024";
+
+double seconds_since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+// What leaves the element, in order: "frame 3", "caps", "gap", ...
+struct Log {
+  std::vector<std::string> lines;
+  GMutex mutex;
+
+  explicit Log(GstElement* element) {
+    g_mutex_init(&mutex);
+    pad_ = gst_element_get_static_pad(element, "src");
+    probe_ = gst_pad_add_probe(
+        pad_, static_cast<GstPadProbeType>(GST_PAD_PROBE_TYPE_BUFFER | GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM),
+        [](GstPad*, GstPadProbeInfo* info, gpointer data) {
+          static_cast<Log*>(data)->add(info);
+          return GST_PAD_PROBE_OK;
+        },
+        this, nullptr);
+  }
+  ~Log() {
+    gst_pad_remove_probe(pad_, probe_);
+    gst_object_unref(pad_);
+    g_mutex_clear(&mutex);
+  }
+  Log(const Log&) = delete;
+  Log& operator=(const Log&) = delete;
+
+  std::string joined() {
+    g_mutex_lock(&mutex);
+    std::string all;
+    for (const std::string& line : lines) all += (all.empty() ? "" : ", ") + line;
+    g_mutex_unlock(&mutex);
+    return all;
+  }
+
+ private:
+  void add(GstPadProbeInfo* info) {
+    std::string line;
+    if (info->type & GST_PAD_PROBE_TYPE_BUFFER) {
+      GstBuffer* buffer = GST_PAD_PROBE_INFO_BUFFER(info);
+      line = "frame " + std::to_string(GST_BUFFER_PTS(buffer) / (40 * GST_MSECOND));
+      if (!gst_buffer_get_anomaly_meta(buffer)) line += " bare";
+    } else {
+      line = gst_event_type_get_name(GST_EVENT_TYPE(GST_PAD_PROBE_INFO_EVENT(info)));
+    }
+    g_mutex_lock(&mutex);
+    lines.push_back(line);
+    g_mutex_unlock(&mutex);
+  }
+
+  GstPad* pad_;
+  gulong probe_;
+};
+
+void fail_unless_log(Log& log, const char* expected) {
+  const std::string all = log.joined();
+  fail_unless(all == expected, "left as \"%s\" instead of \"%s\"", all.c_str(), expected);
+}
+
+// Waits until the engine has a frame of `detect` in hand: the streaming thread of `body` sits in the element
+// then.
+void while_waiting(Detect& detect, const std::function<void()>& body) {
+  GstFlowReturn flow = GST_FLOW_OK;
+  std::thread stream([&] { flow = gst_harness_push(detect.harness, detect.frame(0)); });
+  g_usleep(100000);
+  body();
+  stream.join();
+  fail_unless_equals_int(flow, GST_FLOW_FLUSHING);
+}
+
+guint64 resident_bytes() {
+  guint64 size = 0, resident = 0;
+  FILE* file = std::fopen("/proc/self/statm", "r");
+  fail_unless(file != nullptr &&
+              std::fscanf(file, "%" G_GUINT64_FORMAT " %" G_GUINT64_FORMAT, &size, &resident) == 2);
+  std::fclose(file);
+  return resident * static_cast<guint64>(sysconf(_SC_PAGESIZE));
+}
+
+}  // namespace
+
+GST_START_TEST(test_eos_before_the_first_frame) {
+  Detect detect("max-in-flight=2");
+  Log log(detect.element);
+  fail_unless(gst_harness_push_event(detect.harness, gst_event_new_eos()));
+  fail_unless_log(log, "eos");
+}
+GST_END_TEST
+
+GST_START_TEST(test_no_timestamps) {
+  Detect detect("interval=1");
+  for (int i = 0; i < 2; ++i) {
+    GstBuffer* input = detect.frame(0);
+    GST_BUFFER_PTS(input) = GST_BUFFER_DTS(input) = GST_BUFFER_DURATION(input) = GST_CLOCK_TIME_NONE;
+    GstBuffer* out = detect.through(input);
+    fail_unless(!GST_BUFFER_PTS_IS_VALID(out) && !GST_BUFFER_DURATION_IS_VALID(out));
+    fail_unless_equals_int(meta_of(out)->age, i);
+    gst_buffer_unref(out);
+  }
+}
+GST_END_TEST
+
+GST_START_TEST(test_frames_in_flight_leave_in_order) {
+  std::vector<GstBuffer*> alone;
+  {
+    Detect detect;
+    for (guint i = 0; i < 12; ++i) alone.push_back(detect.through(detect.frame(i)));
+  }
+  Detect detect("max-in-flight=4");
+  Log log(detect.element);
+  for (guint i = 0; i < 12; ++i)
+    fail_unless_equals_int(gst_harness_push(detect.harness, detect.frame(i)), GST_FLOW_OK);
+  // At most three may still be inside.
+  fail_unless(gst_harness_buffers_received(detect.harness) >= 9);
+  fail_unless(gst_harness_push_event(detect.harness, gst_event_new_eos()));
+  fail_unless_log(
+      log,
+      "frame 0, frame 1, frame 2, frame 3, frame 4, frame 5, frame 6, frame 7, frame 8, frame 9, frame 10, "
+      "frame 11, eos");
+  for (GstBuffer* expected : alone) {
+    GstBuffer* out = detect.pull();
+    fail_unless_equals_uint64(GST_BUFFER_PTS(out), GST_BUFFER_PTS(expected));
+    test_planes_equal(&meta_of(out)->map, &meta_of(expected)->map);
+    gst_buffer_unref(out);
+    gst_buffer_unref(expected);
+  }
+}
+GST_END_TEST
+
+GST_START_TEST(test_events_keep_their_place) {
+  Detect detect("max-in-flight=16 interval=2");
+  Log log(detect.element);
+  GstHarness* h = detect.harness;
+  const auto frame = [&](guint i) {
+    fail_unless_equals_int(gst_harness_push(h, detect.frame(i)), GST_FLOW_OK);
+  };
+  frame(0);
+  frame(1);
+  gst_harness_push_event(h,
+                         gst_event_new_custom(GST_EVENT_CUSTOM_DOWNSTREAM, gst_structure_new_empty("mark")));
+  frame(2);
+  gst_harness_push_event(h, gst_event_new_tag(gst_tag_list_new(GST_TAG_TITLE, "drive", nullptr)));
+  frame(3);
+  gst_harness_push_event(h, gst_event_new_gap(4 * 40 * GST_MSECOND, 40 * GST_MSECOND));
+  frame(5);
+  detect.set_caps("video/x-raw,format=NV12,width=64,height=64,framerate=25/1");
+  frame(6);
+  gst_harness_push_event(h, gst_event_new_eos());
+  // The harness sends a segment behind caps.
+  fail_unless_log(log,
+                  "frame 0, frame 1, custom-downstream, frame 2, tag, frame 3, gap, frame 5, caps, segment, "
+                  "frame 6, eos");
+  for (const guint age : {0, 1, 2, 0, 1, 0}) {
+    GstBuffer* out = detect.pull();
+    fail_unless_equals_int(meta_of(out)->age, age);
+    gst_buffer_unref(out);
+  }
+}
+GST_END_TEST
+
+// A DRAIN query is answered when everything is out.
+GST_START_TEST(test_drain_query) {
+  Detect detect("max-in-flight=8");
+  for (guint i = 0; i < 3; ++i) gst_harness_push(detect.harness, detect.frame(i));
+  GstQuery* query = gst_query_new_drain();
+  gst_pad_peer_query(detect.harness->srcpad, query);
+  gst_query_unref(query);
+  fail_unless_equals_int(gst_harness_buffers_received(detect.harness), 3);
+}
+GST_END_TEST
+
+GST_START_TEST(test_gap_buffers_pass_bare) {
+  Detect detect("interval=3 max-in-flight=2");
+  Log log(detect.element);
+  for (guint i = 0; i < 4; ++i) {
+    GstBuffer* buffer = detect.frame(i);
+    if (i == 1) GST_BUFFER_FLAG_SET(buffer, GST_BUFFER_FLAG_GAP);
+    fail_unless_equals_int(gst_harness_push(detect.harness, buffer), GST_FLOW_OK);
+  }
+  gst_harness_push_event(detect.harness, gst_event_new_eos());
+  fail_unless_log(log, "frame 0, frame 1 bare, frame 2, frame 3, eos");
+}
+GST_END_TEST
+
+GST_START_TEST(test_caps_change) {
+  for (const char* flight : {"max-in-flight=1", "max-in-flight=4"}) {
+    Detect detect(std::string(flight) + " interval=10");
+    struct Step {
+      const char* caps;
+      gint width, height;
+    };
+    const Step steps[] = {{kCaps, 96, 54},
+                          {"video/x-raw,format=NV12,width=161,height=91,framerate=30/1", 161, 91},
+                          {"video/x-raw,format=GRAY8,width=16,height=200,framerate=0/1", 16, 200},
+                          {kCaps, 96, 54}};
+    for (const Step& step : steps) {
+      detect.set_caps(step.caps);
+      for (guint i = 0; i < 2; ++i)
+        fail_unless_equals_int(gst_harness_push(detect.harness, detect.frame(i)), GST_FLOW_OK);
+    }
+    gst_harness_push_event(detect.harness, gst_event_new_eos());
+    for (const Step& step : steps)
+      for (guint i = 0; i < 2; ++i) {
+        GstBuffer* out = detect.pull();
+        test_rectangle_equals(meta_of(out), 0, 0, step.width, step.height);
+        // A map of other frames must not be repeated on these.
+        fail_unless_equals_int(meta_of(out)->age, i);
+        gst_buffer_unref(out);
+      }
+  }
+}
+GST_END_TEST
+
+GST_START_TEST(test_flush_drops_what_is_queued) {
+  Detect detect(std::string("max-in-flight=3 interval=1 ") + kSlow);
+  Log log(detect.element);
+  for (guint i = 0; i < 2; ++i)
+    fail_unless_equals_int(gst_harness_push(detect.harness, detect.frame(i)), GST_FLOW_OK);
+  fail_unless(gst_harness_push_event(detect.harness, gst_event_new_flush_start()));
+  fail_unless(gst_harness_push_event(detect.harness, gst_event_new_flush_stop(TRUE)));
+  GstSegment segment;
+  gst_segment_init(&segment, GST_FORMAT_TIME);
+  fail_unless(gst_harness_push_event(detect.harness, gst_event_new_segment(&segment)));
+  fail_unless_equals_int(gst_harness_push(detect.harness, detect.frame(7)), GST_FLOW_OK);
+  gst_harness_push_event(detect.harness, gst_event_new_eos());
+  fail_unless_log(log, "segment, frame 7, eos");
+  GstBuffer* out = detect.pull();
+  fail_unless_equals_int(meta_of(out)->age, 0);
+  gst_buffer_unref(out);
+}
+GST_END_TEST
+
+// A flush does not wait for a result, and the stream goes on after it.
+GST_START_TEST(test_flush_while_a_result_is_waited_for) {
+  Detect detect(kSlow);
+  auto start = std::chrono::steady_clock::now();
+  gst_buffer_unref(detect.through(detect.frame(0)));
+  const double computing = seconds_since(start);
+  start = std::chrono::steady_clock::now();
+  while_waiting(detect, [&] {
+    fail_unless(gst_harness_push_event(detect.harness, gst_event_new_flush_start()));
+    fail_unless(gst_harness_push_event(detect.harness, gst_event_new_flush_stop(TRUE)));
+  });
+  fail_unless(seconds_since(start) < 0.75 * computing, "%g s, a frame takes %g s", seconds_since(start),
+              computing);
+  fail_unless_equals_int(gst_harness_buffers_received(detect.harness), 1);
+  GstSegment segment;
+  gst_segment_init(&segment, GST_FORMAT_TIME);
+  fail_unless(gst_harness_push_event(detect.harness, gst_event_new_segment(&segment)));
+  GstBuffer* out = detect.through(detect.frame(5));
+  fail_unless_equals_uint64(GST_BUFFER_PTS(out), 200 * GST_MSECOND);
+  meta_of(out);
+  gst_buffer_unref(out);
+}
+GST_END_TEST
+
+GST_START_TEST(test_stop_while_a_result_is_waited_for) {
+  Detect detect(kSlow);
+  while_waiting(detect, [&] {
+    fail_unless_equals_int(gst_element_set_state(detect.element, GST_STATE_READY), GST_STATE_CHANGE_SUCCESS);
+  });
+  fail_unless_equals_int(gst_element_set_state(detect.element, GST_STATE_PLAYING), GST_STATE_CHANGE_SUCCESS);
+}
+GST_END_TEST
+
+static GstClockTime latency_of(Detect& detect) {
+  GstQuery* query = gst_query_new_latency();
+  fail_unless(gst_pad_peer_query(detect.harness->sinkpad, query));
+  GstClockTime min = 0;
+  gboolean live = FALSE;
+  gst_query_parse_latency(query, &live, &min, nullptr);
+  fail_unless(live);
+  gst_query_unref(query);
+  return min;
+}
+
+GST_START_TEST(test_latency_is_what_frames_took) {
+  Detect detect;
+  gst_harness_set_live(detect.harness, TRUE);
+  gst_harness_set_upstream_latency(detect.harness, 10 * GST_MSECOND);
+  fail_unless_equals_uint64(latency_of(detect), 10 * GST_MSECOND);
+  gst_buffer_unref(detect.through(detect.frame(0)));
+  GstStructure* stats = detect.stats();
+  gdouble inference = 0;
+  fail_unless(gst_structure_get_double(stats, "last-inference-ms", &inference));
+  gst_structure_free(stats);
+  const gdouble own = static_cast<gdouble>(latency_of(detect) - 10 * GST_MSECOND) / GST_MSECOND;
+  fail_unless(own >= inference && own < inference + 100, "%g ms against %g ms", own, inference);
+  GstMessage* message = gst_bus_pop_filtered(detect.bus, GST_MESSAGE_LATENCY);
+  fail_unless(message != nullptr, "the pipeline was not told");
+  gst_message_unref(message);
+}
+GST_END_TEST
+
+// A frame that is queued leaves when a later one arrives: a frame's duration at least.
+GST_START_TEST(test_latency_in_flight) {
+  Detect detect("max-in-flight=3");
+  gst_harness_set_live(detect.harness, TRUE);
+  gst_harness_push(detect.harness, detect.frame(0));
+  fail_unless(latency_of(detect) >= 40 * GST_MSECOND);
+}
+GST_END_TEST
+
+GST_START_TEST(test_allocation_takes_video_meta) {
+  Detect detect("max-in-flight=5");
+  GstCaps* caps = gst_caps_from_string(kCaps);
+  GstQuery* query = gst_query_new_allocation(caps, TRUE);
+  fail_unless(gst_pad_peer_query(detect.harness->srcpad, query));
+  fail_unless(gst_query_find_allocation_meta(query, GST_VIDEO_META_API_TYPE, nullptr));
+  gst_query_unref(query);
+  gst_caps_unref(caps);
+}
+GST_END_TEST
+
+GST_START_TEST(test_late_frames_are_dropped_before_they_are_computed) {
+  Detect detect;
+  fail_unless(gst_harness_push_upstream_event(
+      detect.harness, gst_event_new_qos(GST_QOS_TYPE_UNDERFLOW, 2.0, 0, 10 * 40 * GST_MSECOND)));
+  fail_unless_equals_int(gst_harness_push(detect.harness, detect.frame(5)), GST_FLOW_OK);
+  fail_unless_equals_int(gst_harness_buffers_received(detect.harness), 0);
+  fail_unless_equals_uint64(detect.count("frames"), 0);
+  gst_buffer_unref(detect.through(detect.frame(20)));
+  g_object_set(detect.element, "qos", FALSE, nullptr);
+  gst_buffer_unref(detect.through(detect.frame(5)));
+}
+GST_END_TEST
+
+static GstElement* pipeline(const std::string& text) {
+  GError* error = nullptr;
+  GstElement* element = gst_parse_launch(text.c_str(), &error);
+  fail_unless(error == nullptr, "%s: %s", text.c_str(), error ? error->message : "");
+  return element;
+}
+
+static void play_to_end(GstElement* element) {
+  gst_element_set_state(element, GST_STATE_PLAYING);
+  GstBus* bus = gst_element_get_bus(element);
+  GstMessage* message = gst_bus_timed_pop_filtered(
+      bus, 60 * GST_SECOND, static_cast<GstMessageType>(GST_MESSAGE_EOS | GST_MESSAGE_ERROR));
+  fail_unless(message != nullptr && GST_MESSAGE_TYPE(message) == GST_MESSAGE_EOS);
+  gst_message_unref(message);
+  gst_object_unref(bus);
+  fail_unless_equals_int(gst_element_set_state(element, GST_STATE_NULL), GST_STATE_CHANGE_SUCCESS);
+}
+
+static std::string detector() {
+  return "anomalydetect device=cpu threads=1 model=\"" + test_bundle() + "\" ";
+}
+
+// Twenty times from NULL to PLAYING and back, stopped while frames flow: nothing stays behind.
+GST_START_TEST(test_states_up_and_down) {
+  GstElement* element = pipeline("videotestsrc ! video/x-raw,format=I420,width=160,height=90 ! " +
+                                 detector() + "max-in-flight=2 ! fakesink name=sink sync=false");
+  GstElement* sink = gst_bin_get_by_name(GST_BIN(element), "sink");
+  guint64 settled = 0;
+  for (int i = 0; i < 20; ++i) {
+    fail_unless(gst_element_set_state(element, GST_STATE_PLAYING) != GST_STATE_CHANGE_FAILURE);
+    fail_unless_equals_int(gst_element_get_state(element, nullptr, nullptr, 20 * GST_SECOND),
+                           GST_STATE_CHANGE_SUCCESS);
+    g_usleep(static_cast<gulong>(i % 5) * 3000);
+    GstSample* sample = nullptr;
+    g_object_get(sink, "last-sample", &sample, nullptr);
+    fail_unless(sample != nullptr && gst_buffer_get_anomaly_meta(gst_sample_get_buffer(sample)) != nullptr);
+    gst_sample_unref(sample);
+    fail_unless_equals_int(gst_element_set_state(element, GST_STATE_NULL), GST_STATE_CHANGE_SUCCESS);
+    if (i == 7) settled = resident_bytes();
+  }
+  const guint64 end = resident_bytes();
+  fail_unless(end < settled + 8 * 1024 * 1024, "%" G_GUINT64_FORMAT " kB more", (end - settled) / 1024);
+  gst_object_unref(sink);
+  gst_object_unref(element);
+}
+GST_END_TEST
+
+// Two at once and one behind the other, in one process: each frame carries the word of its own detector.
+GST_START_TEST(test_several_in_one_process) {
+  GstElement* element = pipeline(
+      "videotestsrc num-buffers=20 pattern=ball ! video/x-raw,format=RGB,width=96,height=54 ! tee name=t "
+      "t. ! queue ! " +
+      detector() + "threshold=0.125 ! " + detector() +
+      "threshold=0.25 max-in-flight=3 ! fakesink name=a "
+      "sync=false signal-handoffs=true t. ! queue ! " +
+      detector() +
+      "threshold=0.5 ! fakesink name=b sync=false "
+      "signal-handoffs=true");
+  struct Seen {
+    const char* sink;
+    gfloat threshold;
+    gint frames;
+  } seen[] = {{"a", 0.25f, 0}, {"b", 0.5f, 0}};
+  for (Seen& one : seen) {
+    GstElement* sink = gst_bin_get_by_name(GST_BIN(element), one.sink);
+    g_signal_connect(sink, "handoff", G_CALLBACK(+[](GstElement*, GstBuffer* buffer, GstPad*, gpointer data) {
+                       auto* mine = static_cast<Seen*>(data);
+                       const GstAnomalyMeta* meta = gst_buffer_get_anomaly_meta(buffer);
+                       if (meta && meta->threshold == mine->threshold) ++mine->frames;
+                     }),
+                     &one);
+    gst_object_unref(sink);
+  }
+  play_to_end(element);
+  fail_unless_equals_int(seen[0].frames, 20);
+  fail_unless_equals_int(seen[1].frames, 20);
+  gst_object_unref(element);
+}
+GST_END_TEST
+
+// Seeks while frames flow: every flush ends, and the stream goes on behind it.
+GST_START_TEST(test_seeks_while_frames_flow) {
+  GstElement* element = pipeline(
+      "videotestsrc num-buffers=100000 ! video/x-raw,format=I420,width=160,height=90,framerate=25/1 ! " +
+      detector() + "max-in-flight=3 ! fakesink sync=false");
+  gst_element_set_state(element, GST_STATE_PLAYING);
+  fail_unless_equals_int(gst_element_get_state(element, nullptr, nullptr, 20 * GST_SECOND),
+                         GST_STATE_CHANGE_SUCCESS);
+  for (int i = 0; i < 20; ++i) {
+    fail_unless(
+        gst_element_seek_simple(element, GST_FORMAT_TIME, GST_SEEK_FLAG_FLUSH, (i * 7 % 20) * GST_SECOND));
+    fail_unless_equals_int(gst_element_get_state(element, nullptr, nullptr, 20 * GST_SECOND),
+                           GST_STATE_CHANGE_SUCCESS);
+    g_usleep(static_cast<gulong>(i % 4) * 4000);
+  }
+  fail_unless_equals_int(gst_element_set_state(element, GST_STATE_NULL), GST_STATE_CHANGE_SUCCESS);
+  gst_object_unref(element);
+}
+GST_END_TEST
+
+static Suite* detectflow_suite() {
+  Suite* suite = suite_create("anomalydetect");
+  TCase* tc = tcase_create("flow");
+  suite_add_tcase(suite, tc);
+  tcase_add_test(tc, test_eos_before_the_first_frame);
+  tcase_add_test(tc, test_no_timestamps);
+  tcase_add_test(tc, test_frames_in_flight_leave_in_order);
+  tcase_add_test(tc, test_events_keep_their_place);
+  tcase_add_test(tc, test_drain_query);
+  tcase_add_test(tc, test_gap_buffers_pass_bare);
+  tcase_add_test(tc, test_caps_change);
+  tcase_add_test(tc, test_flush_drops_what_is_queued);
+  tcase_add_test(tc, test_flush_while_a_result_is_waited_for);
+  tcase_add_test(tc, test_stop_while_a_result_is_waited_for);
+  tcase_add_test(tc, test_latency_is_what_frames_took);
+  tcase_add_test(tc, test_latency_in_flight);
+  tcase_add_test(tc, test_allocation_takes_video_meta);
+  tcase_add_test(tc, test_late_frames_are_dropped_before_they_are_computed);
+  tcase_add_test(tc, test_states_up_and_down);
+  tcase_add_test(tc, test_several_in_one_process);
+  tcase_add_test(tc, test_seeks_while_frames_flow);
+  return suite;
+}
+
+GST_CHECK_MAIN(detectflow);
