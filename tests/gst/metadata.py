@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# GstAnomalyMeta from Python, as the documentation shows it. Prints TAP.
+import struct
+
+import gi
+
+gi.require_version("Gst", "1.0")
+gi.require_version("GstAnomaly", "1.0")
+from gi.repository import GLib, Gst, GstAnomaly  # noqa: E402
+
+Gst.init(None)
+checks = []
+
+
+def check(name, holds):
+    checks.append(holds)
+    print(f"{'ok' if holds else 'not ok'} {len(checks)} - {name}")
+
+
+def filled(buffer):
+    meta = GstAnomaly.buffer_add_anomaly_meta(buffer)
+    meta.set_names("synboost", "bundle")
+    meta.score = 0.5
+    meta.width, meta.height = 4, 2
+    meta.set_map(2, 1, Gst.Buffer.new_wrapped(struct.pack("=2f", 0.25, 0.75)))
+    meta.add_plane("labels", GstAnomaly.AnomalyPlaneType.U8, 2, 1, 1, Gst.Buffer.new_wrapped(b"ab"))
+    region = GstAnomaly.AnomalyRegion()
+    region.id, region.width = 4, 9
+    meta.add_region(region)
+    return meta
+
+
+buffer = Gst.Buffer.new()
+check("a buffer without metadata", GstAnomaly.buffer_get_anomaly_meta(buffer) is None)
+filled(buffer)
+meta = GstAnomaly.buffer_get_anomaly_meta(buffer)
+check("fields", (meta.score, meta.method, meta.model) == (0.5, "synboost", "bundle"))
+check("map", struct.unpack("=2f", meta.map.dup_bytes().get_data()) == (0.25, 0.75))
+check("a further map", meta.get_plane("labels").dup_bytes().get_data() == b"ab")
+check("no such map", meta.get_plane("entropy") is None)
+check("region", meta.get_region(0).width == 9 and meta.get_region(0).label is None)
+check("no such region", meta.n_regions() == 1 and meta.get_region(1) is None)
+check("score at a pixel", meta.get_score_at(3, 1) == (True, 0.75))
+check("score beside the map", not meta.get_score_at(4, 0)[0])
+
+other = Gst.Buffer.new()
+back = GstAnomaly.buffer_add_anomaly_meta_from_bytes(other, meta.serialize())
+check("as bytes and back", back.get_region(0).id == 4 and back.model == "bundle")
+try:
+    GstAnomaly.buffer_add_anomaly_meta_from_bytes(Gst.Buffer.new(), GLib.Bytes.new(b"abc"))
+    check("wrong bytes raise", False)
+except GLib.Error as error:
+    check("wrong bytes raise", "too early" in error.message)
+
+print(f"1..{len(checks)}")
+raise SystemExit(0 if all(checks) else 1)
