@@ -16,23 +16,6 @@ namespace anomaly {
 namespace scene {
 namespace {
 
-void check(const SceneOptions& o) {
-  auto bad = [](const std::string& what) { throw Error(ErrorKind::BadSettings, "scene: " + what); };
-  if (o.width < 16 || o.width > 8192 || o.height < 16 || o.height > 8192)
-    bad("the size is " + std::to_string(o.width) + "x" + std::to_string(o.height) +
-        ": width and height must be 16 to 8192 pixels");
-  if (!(o.frames_per_second >= 0.01 && o.frames_per_second <= 10000))
-    bad("frames per second must be 0.01 to 10000");
-  if (o.anomaly_first < 0)
-    bad("the first anomaly cannot appear before frame 0, but is to appear on frame " +
-        std::to_string(o.anomaly_first));
-  if (o.anomaly_period < 1)
-    bad("an anomaly has to appear every 1 or more frames, not every " + std::to_string(o.anomaly_period));
-  if (o.anomaly_frames < 1 || o.anomaly_frames > o.anomaly_period)
-    bad("an anomaly stays for 1 to " + std::to_string(o.anomaly_period) + " frames (the period), not for " +
-        std::to_string(o.anomaly_frames));
-}
-
 class DrivingScene final : public Scene {
  public:
   explicit DrivingScene(const SceneOptions& options)
@@ -106,8 +89,25 @@ class DrivingScene final : public Scene {
 }  // namespace
 }  // namespace scene
 
+void Scene::check(const SceneOptions& o) {
+  auto bad = [](const std::string& what) { throw Error(ErrorKind::BadSettings, "scene: " + what); };
+  if (o.width < 16 || o.width > 8192 || o.height < 16 || o.height > 8192)
+    bad("the size is " + std::to_string(o.width) + "x" + std::to_string(o.height) +
+        ": width and height must be 16 to 8192 pixels");
+  if (!(o.frames_per_second >= 1e-4 && o.frames_per_second <= 1e5))
+    bad("frames per second must be 0.0001 to 100000");
+  if (o.anomaly_first < 0)
+    bad("the first anomaly cannot appear on frame " + std::to_string(o.anomaly_first) +
+        ", frames are numbered from 0");
+  if (o.anomaly_period < 1)
+    bad("an anomaly has to appear every 1 or more frames, not every " + std::to_string(o.anomaly_period));
+  if (o.anomaly_frames < 1 || o.anomaly_frames > o.anomaly_period)
+    bad("an anomaly has to stay for 1 to " + std::to_string(o.anomaly_period) +
+        " frames, the period from one to the next, not for " + std::to_string(o.anomaly_frames));
+}
+
 std::unique_ptr<Scene> Scene::create(const SceneOptions& options) {
-  scene::check(options);
+  check(options);
   return std::make_unique<scene::DrivingScene>(options);
 }
 

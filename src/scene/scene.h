@@ -30,6 +30,8 @@ struct SceneFrame {
 class Scene {
  public:
   static std::unique_ptr<Scene> create(const SceneOptions& options);  // throws Error(BadSettings)
+  // Throws what create() would throw, without the work.
+  static void check(const SceneOptions& options);
   virtual ~Scene() = default;
   // Frame `index` (>= 0) of the drive, in any order: the same index gives the same bytes.
   virtual void render(int64_t index, SceneFrame& out) const = 0;
