@@ -6,6 +6,18 @@
 
 namespace anomaly {
 
+DeepLabWidths DeepLabWidths::scaled(int64_t features, int64_t classes) {
+  DeepLabWidths w;
+  const auto scale = [features](int64_t& width) { width = width * features / 64; };
+  scale(w.body.stem);
+  for (auto& stage : w.body.stages)
+    for (int64_t& width : stage) scale(width);
+  scale(w.pyramid);
+  scale(w.fine);
+  w.classes = classes;
+  return w;
+}
+
 DeepLabV3Plus::DeepLabV3Plus(const DeepLabWidths& widths) : body_(*this, widths.body) {
   constexpr std::array<int64_t, 4> kDilations = {1, 12, 24, 36};
   const int64_t deep = widths.body.stages.back().back(), fine = widths.body.stages.front().back();

@@ -13,6 +13,8 @@ struct DeepLabWidths {
   int64_t classes = 19;
   int64_t pyramid = 256;  // each branch of ASPP, bot_aspp, and the decoder
   int64_t fine = 48;      // bot_fine
+  // Every width times features / 64; features a multiple of 4.
+  static DeepLabWidths scaled(int64_t features, int64_t classes);
 };
 
 class DeepLabV3Plus : public torch::nn::Module, public SegmentationNetwork {

@@ -45,6 +45,15 @@ void require_multiple(const Bundle& bundle, const std::string& network, int64_t 
                std::to_string(info.map_height) + "x" + std::to_string(info.map_width));
 }
 
+// Member "features" of an architecture: the width that the others follow, 64 in the published networks.
+int64_t features_of(const TensorSource& source) {
+  const int64_t features = source.integer("features", 64, 4, 256);
+  if (features % 4 != 0)
+    throw Error(ErrorKind::BadBundle, "member \"features\" of an architecture is " +
+                                          std::to_string(features) + ", must be a multiple of 4");
+  return features;
+}
+
 int64_t class_count(const Bundle& bundle) {
   return static_cast<int64_t>(bundle.info().classes.size());
 }
@@ -64,9 +73,8 @@ std::shared_ptr<SegmentationNetwork> load_segmentation(const Bundle& bundle) {
   if (is_compact(type)) return load_compact_segmentation(bundle, architecture(bundle, name));
   require_type(bundle, name, type, "deeplabv3plus-wrn38");
   TensorSource source(bundle, name);
-  DeepLabWidths widths;
-  widths.classes = class_count(bundle);
-  return filled(source, std::make_shared<DeepLabV3Plus>(widths));
+  return filled(source, std::make_shared<DeepLabV3Plus>(
+                            DeepLabWidths::scaled(features_of(source), class_count(bundle))));
 }
 
 std::shared_ptr<LatentEncoder> load_encoder(const Bundle& bundle) {
@@ -76,6 +84,7 @@ std::shared_ptr<LatentEncoder> load_encoder(const Bundle& bundle) {
   TensorSource source(bundle, name);
   CcFpseEncoderOptions options;
   options.latent = source.integer("latent", options.latent, 1, 4096);
+  options.features = features_of(source);
   return filled(source, std::make_shared<CcFpseEncoder>(options));
 }
 
@@ -89,6 +98,8 @@ std::shared_ptr<GeneratorNetwork> load_generator(const Bundle& bundle) {
   options.height = bundle.info().map_height;
   options.width = bundle.info().map_width;
   options.latent = source.integer("latent", options.latent, 1, 4096);
+  options.features = options.pyramid = features_of(source);
+  options.hidden = 2 * options.features;
   return filled(source, std::make_shared<CcFpseGenerator>(options));
 }
 
@@ -98,7 +109,7 @@ std::shared_ptr<PerceptualNetwork> load_perceptual(const Bundle& bundle) {
   require_type(bundle, name, type, "vgg19");
   require_multiple(bundle, name, 16);
   TensorSource source(bundle, name);
-  return filled(source, std::make_shared<Vgg19Perceptual>());
+  return filled(source, std::make_shared<Vgg19Perceptual>(features_of(source)));
 }
 
 std::shared_ptr<DissimilarityNetwork> load_dissimilarity(const Bundle& bundle, const std::string& name) {
@@ -109,6 +120,8 @@ std::shared_ptr<DissimilarityNetwork> load_dissimilarity(const Bundle& bundle, c
   TensorSource source(bundle, name);
   DissimilarityOptions options;
   options.classes = class_count(bundle);
+  options.features = features_of(source);
+  options.hidden = 2 * options.features;
   const Json* uncertainty = source.architecture().find("uncertainty");
   if (uncertainty && uncertainty->type() != Json::Type::Bool)
     refuse(bundle, name, "member \"uncertainty\" must be true or false");
