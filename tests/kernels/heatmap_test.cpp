@@ -233,7 +233,7 @@ TEST(opacity_follows_the_score) {
   style.lut = white.data();
   style.opacity = 0.5F;
   style.threshold = 0.1F;
-  for (const auto& [score, expected] : {std::pair{1.0F, 128}, {0.5F, 64}, {2.0F, 128}, {0.05F, 0}}) {
+  for (const auto& [score, expected] : {std::pair{1.0F, 128}, {0.5F, 64}, {2.0F, 128}, {0.1F, 13}, {0.0999F, 0}}) {
     uint8_t pixel[3] = {};
     MutableFrameView v;
     v.width = v.height = 1;

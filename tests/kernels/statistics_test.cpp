@@ -255,6 +255,9 @@ TEST(score_is_the_mean_of_the_highest_thousandth) {
   for (int i = 0; i < 6; ++i) s.map[static_cast<size_t>(700) * i + 13] = high[i];
   CHECK_NEAR(s.run().score, 0.7, 1e-6);
   CHECK_EQ(s.run().max, 0.9F);
+  Scene nearly_two = noise_scene(1999, 1, 1999, 1, 1);
+  nearly_two.map[44] = 3;
+  CHECK_EQ(nearly_two.run().score, 3.0F);
   Scene one = noise_scene(10, 9, 10, 9, 1);  // fewer than 1,000: the highest alone
   one.map[44] = 3;
   CHECK_EQ(one.run().score, 3.0F);
