@@ -21,7 +21,7 @@ class MappedFrame {
   const FrameView& view() const { return view_; }
 
  private:
-  GstVideoFrame frame_;
+  GstVideoFrame frame_ = {};  // mapping fills only what the format has
   FrameView view_;
 };
 
