@@ -30,19 +30,30 @@ void chunk_bounds(const float* map, int64_t count, float& low, float& high) {
   for (int i = 0; i < kLanes; ++i) low = min_of(lows[i], low), high = max_of(highs[i], high);
 }
 
+template <typename Share>
+[[gnu::always_inline]] inline void bytes_of(const float* map, int64_t count, uint8_t* out,
+                                            const Share& share) {
+  float scaled[kLanes];
+  for (int64_t at = 0; at < count; at += kLanes) {
+    const int here = static_cast<int>(std::min<int64_t>(kLanes, count - at));
+    for (int i = 0; i < here; ++i) scaled[i] = scaled_share(share(map[at + i]));
+    for (int i = 0; i < here; ++i) out[at + i] = truncated_byte(scaled[i]);
+  }
+}
+
 ANOMALY_CLONES
 void entropy_bytes(const float* map, int64_t count, Quantizer q, uint8_t* out) {
-  for (int64_t i = 0; i < count; ++i) out[i] = entropy_byte(map[i], q);
+  bytes_of(map, count, out, [q](float v) { return entropy_share(v, q); });
 }
 
 ANOMALY_CLONES
 void distance_bytes(const float* map, int64_t count, Quantizer q, uint8_t* out) {
-  for (int64_t i = 0; i < count; ++i) out[i] = distance_byte(map[i], q);
+  bytes_of(map, count, out, [q](float v) { return distance_share(v, q); });
 }
 
 ANOMALY_CLONES
 void perceptual_bytes(const float* map, int64_t count, Quantizer q, uint8_t* out) {
-  for (int64_t i = 0; i < count; ++i) out[i] = perceptual_byte(map[i], q);
+  bytes_of(map, count, out, [q](float v) { return perceptual_share(v, q); });
 }
 
 template <typename Bytes>

@@ -5,15 +5,18 @@
 
 #include <cstdint>
 
+#include "kernels/float_math.h"
 #include "kernels/normalize.h"
 #include "kernels/portable.h"
 
 namespace anomaly {
 
-ANOMALY_HD inline uint8_t truncated_byte(float share) {
-  const float above = share > 0.0f ? share : 0.0f;  // NaN too
-  const float inside = above < 1.0f ? above : 1.0f;
-  return static_cast<uint8_t>(static_cast<int32_t>(inside * 255.0f));
+// 0..255 from a share of the range, in two steps, so that a loop over each can be vectorised. NaN becomes 0.
+ANOMALY_HD inline float scaled_share(float share) {
+  return max_of(share * 255.0f, 0.0f);
+}
+ANOMALY_HD inline uint8_t truncated_byte(float scaled) {
+  return static_cast<uint8_t>(static_cast<int32_t>(min_of(scaled, 255.0f)));
 }
 
 // What is subtracted and what divides, the same for every value of a frame; a constant frame divides by 1.
@@ -24,8 +27,8 @@ struct Quantizer {
 ANOMALY_HD inline Quantizer entropy_quantizer(Bounds bounds) {
   return bounds.max > 0 ? Quantizer{bounds.min, bounds.max} : Quantizer{bounds.max, 1.0f};
 }
-ANOMALY_HD inline uint8_t entropy_byte(float value, Quantizer q) {
-  return truncated_byte((value - q.offset) / q.divisor);
+ANOMALY_HD inline float entropy_share(float value, Quantizer q) {
+  return (value - q.offset) / q.divisor;
 }
 
 // In r = 1 - distance, whose bounds are those of the distance, turned over.
@@ -33,16 +36,16 @@ ANOMALY_HD inline Quantizer distance_quantizer(Bounds bounds) {
   const float low = 1.0f - bounds.max, high = 1.0f - bounds.min;
   return high > 0 ? Quantizer{low, high} : Quantizer{high, 1.0f};
 }
-ANOMALY_HD inline uint8_t distance_byte(float value, Quantizer q) {
-  return truncated_byte(1.0f - ((1.0f - value) - q.offset) / q.divisor);
+ANOMALY_HD inline float distance_share(float value, Quantizer q) {
+  return 1.0f - ((1.0f - value) - q.offset) / q.divisor;
 }
 
 ANOMALY_HD inline Quantizer perceptual_quantizer(Bounds bounds) {
   const float range = bounds.max - bounds.min;
   return range > 0 ? Quantizer{bounds.min, range} : Quantizer{bounds.max, 1.0f};
 }
-ANOMALY_HD inline uint8_t perceptual_byte(float value, Quantizer q) {
-  return truncated_byte((value - q.offset) / q.divisor);
+ANOMALY_HD inline float perceptual_share(float value, Quantizer q) {
+  return (value - q.offset) / q.divisor;
 }
 
 }  // namespace anomaly

@@ -16,32 +16,61 @@ namespace uncertainty_detail {
 
 constexpr int kBlock = 64;         // pixels that go through the steps together
 constexpr int kTile = 4 * kBlock;  // output columns whose two input rows stay in the cache, one plane a class
-constexpr int kRows = 32;          // output rows of one task
+constexpr int kPitch =
+    kTile + 16;  // of a tile's planes: a power of two would put all of them into few sets of the cache
+constexpr int kRows = 32;  // output rows of one task
 
-// One column tile of an input row: upsampled to the output's columns, one plane of kTile a class.
-// `in`: in_width x classes. `scratch`: classes x (last - first + 1).
+typedef float Four __attribute__((vector_size(16), aligned(4), may_alias));
+
+// out[c * kPitch + x] = in[x * classes + c]
+[[gnu::always_inline]] inline void transpose(const float* in, int pixels, int classes, float* out) {
+  const auto four = [&](int x, int c) {
+    return *reinterpret_cast<const Four*>(in + static_cast<std::ptrdiff_t>(x) * classes + c);
+  };
+  const auto store = [&](int x, int c, Four v) { *reinterpret_cast<Four*>(out + c * kPitch + x) = v; };
+  int x = 0;
+  if (classes >= 4)
+    for (; x + 4 <= pixels; x += 4)
+      for (int begin = 0; begin < classes; begin += 4) {
+        const int c = begin + 4 <= classes ? begin : classes - 4;  // the last four overlap those before
+        const Four p = four(x, c), q = four(x + 1, c), r = four(x + 2, c), s = four(x + 3, c);
+        const Four pr_low = __builtin_shufflevector(p, r, 0, 4, 1, 5),
+                   pr_high = __builtin_shufflevector(p, r, 2, 6, 3, 7);
+        const Four qs_low = __builtin_shufflevector(q, s, 0, 4, 1, 5),
+                   qs_high = __builtin_shufflevector(q, s, 2, 6, 3, 7);
+        store(x, c, __builtin_shufflevector(pr_low, qs_low, 0, 4, 1, 5));
+        store(x, c + 1, __builtin_shufflevector(pr_low, qs_low, 2, 6, 3, 7));
+        store(x, c + 2, __builtin_shufflevector(pr_high, qs_high, 0, 4, 1, 5));
+        store(x, c + 3, __builtin_shufflevector(pr_high, qs_high, 2, 6, 3, 7));
+      }
+  for (; x < pixels; ++x)
+    for (int c = 0; c < classes; ++c) out[c * kPitch + x] = in[static_cast<std::ptrdiff_t>(x) * classes + c];
+}
+
+// One column tile of an input row: one plane of kTile a class, upsampled to the output's columns.
+// `in`: in_width x classes. `scratch`: kTile x classes.
 ANOMALY_CLONES
-void expand_row(const float* in, int classes, const LinearSource* columns, bool copy, float* scratch,
-                float* planes) {
-  const int first = columns[0].first, width = columns[kTile - 1].second - first + 1;
-  float* target = copy ? planes : scratch;
-  const std::ptrdiff_t pitch = copy ? kTile : width;
-  for (int x = 0; x < width; ++x) {
-    const float* pixel = in + static_cast<std::ptrdiff_t>(first + x) * classes;
-    for (int c = 0; c < classes; ++c) target[c * pitch + x] = finite_logit(pixel[c]);
-  }
-  for (int c = 0; c < classes; ++c) {
-    float* plane = planes + c * static_cast<std::ptrdiff_t>(kTile);
-    if (copy) {
+void expand_row(const float* in, int classes, const LinearSource* columns, bool copy,
+                float* __restrict scratch, float* __restrict planes) {
+  if (copy) {
+    const int first = columns[0].first, width = columns[kTile - 1].first - first + 1;
+    transpose(in + static_cast<std::ptrdiff_t>(first) * classes, width, classes, planes);
+    for (int c = 0; c < classes; ++c) {
+      float* plane = planes + c * kPitch;
+      for (int x = 0; x < width; ++x) plane[x] = finite_logit(plane[x]);
       for (int x = width; x < kTile; ++x) plane[x] = plane[width - 1];
-      continue;
     }
-    const float* row = scratch + c * pitch - first;
-    for (int x = 0; x < kTile; ++x) {
-      const LinearSource& s = columns[x];
-      plane[x] = mix(row[s.first], row[s.second], s.first_weight, s.second_weight);
-    }
+    return;
   }
+  for (int x = 0; x < kTile; ++x) {
+    const LinearSource s = columns[x];
+    const float* first = in + static_cast<std::ptrdiff_t>(s.first) * classes;
+    const float* second = in + static_cast<std::ptrdiff_t>(s.second) * classes;
+    float* out = scratch + static_cast<std::ptrdiff_t>(x) * classes;
+    for (int c = 0; c < classes; ++c)
+      out[c] = mix(finite_logit(first[c]), finite_logit(second[c]), s.first_weight, s.second_weight);
+  }
+  transpose(scratch, kTile, classes, planes);
 }
 
 struct Lanes {
@@ -53,7 +82,7 @@ struct BlockResult {
   float entropy[kBlock], distance[kBlock];
 };
 
-// The steps over kBlock neighbouring pixels. `top`, `bottom`: planes of the two input rows, kTile apart.
+// The steps over kBlock neighbouring pixels. `top`, `bottom`: planes of the two input rows, kPitch apart.
 ANOMALY_CLONES
 void uncertainty_block(const float* top, const float* bottom, int classes, float top_weight,
                        float bottom_weight, BlockResult& out, Lanes& lanes) {
@@ -65,8 +94,8 @@ void uncertainty_block(const float* top, const float* bottom, int classes, float
     out.label[i] = 0;
   }
   for (int c = 0; c < classes; ++c) {
-    const float* upper = top + c * kTile;
-    const float* lower = bottom + c * kTile;
+    const float* upper = top + c * kPitch;
+    const float* lower = bottom + c * kPitch;
     float* logit = logits + c * kBlock;
     for (int i = 0; i < kBlock; ++i) {
       logit[i] = mix(upper[i], lower[i], top_weight, bottom_weight);
@@ -95,11 +124,10 @@ void uncertainty_block(const float* top, const float* bottom, int classes, float
 // The planes of the two input rows that an output row lies between; a row stays while it is needed.
 class RowPair {
  public:
-  // `span`: input columns that a tile may need.
-  RowPair(int classes, int span)
+  explicit RowPair(int classes)
       : classes_(classes),
-        store_(static_cast<size_t>(classes) * kTile * 2),
-        scratch_(static_cast<size_t>(classes) * span) {}
+        store_(static_cast<size_t>(classes) * kPitch * 2),
+        scratch_(static_cast<size_t>(classes) * kTile) {}
 
   void forget() { row_[0] = row_[1] = -1; }
 
@@ -116,7 +144,7 @@ class RowPair {
   }
 
  private:
-  float* at(int slot) { return store_.data() + static_cast<std::ptrdiff_t>(slot) * classes_ * kTile; }
+  float* at(int slot) { return store_.data() + static_cast<std::ptrdiff_t>(slot) * classes_ * kPitch; }
 
   int classes_;
   int row_[2] = {-1, -1};
@@ -141,17 +169,12 @@ void uncertainty_maps(const float* logits, int classes, int in_width, int in_hei
   std::vector<LinearSource> columns(static_cast<size_t>(tiles) * kTile);
   for (size_t x = 0; x < columns.size(); ++x)
     columns[x] = aligned_source(std::min(static_cast<int>(x), out_width - 1), x_scale, in_width, out_width);
-  int span = 0;
-  for (int tile = 0; tile < tiles; ++tile) {
-    const LinearSource* tile_columns = &columns[static_cast<size_t>(tile) * kTile];
-    span = std::max(span, tile_columns[kTile - 1].second - tile_columns[0].first + 1);
-  }
 
   const float inf = std::numeric_limits<float>::infinity();
   float low_entropy = inf, high_entropy = -inf, low_distance = inf, high_distance = -inf;
 #pragma omp parallel reduction(min : low_entropy, low_distance) reduction(max : high_entropy, high_distance)
   {
-    RowPair rows(classes, span);
+    RowPair rows(classes);
     BlockResult result;
     Lanes lanes;
     std::fill_n(lanes.low_entropy, kBlock, inf);

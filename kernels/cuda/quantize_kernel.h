@@ -55,11 +55,12 @@ struct QuantizeKernel {
     if constexpr (Kind == MapKind::Distance) return distance_quantizer(b);
     return perceptual_quantizer(b);
   }
-  ANOMALY_HD static uint8_t byte(float v, Quantizer q) {
-    if constexpr (Kind == MapKind::Entropy) return entropy_byte(v, q);
-    if constexpr (Kind == MapKind::Distance) return distance_byte(v, q);
-    return perceptual_byte(v, q);
+  ANOMALY_HD static float share(float v, Quantizer q) {
+    if constexpr (Kind == MapKind::Entropy) return entropy_share(v, q);
+    if constexpr (Kind == MapKind::Distance) return distance_share(v, q);
+    return perceptual_share(v, q);
   }
+  ANOMALY_HD static uint8_t byte(float v, Quantizer q) { return truncated_byte(scaled_share(share(v, q))); }
 };
 
 }  // namespace anomaly::cuda
