@@ -43,9 +43,9 @@ enum class ColorMatrix : int { BT601, BT709, BT2020 };
 // Full: 0..255 (0..1023). Limited: luma 16..235, chroma 16..240 of 8 bits, scaled by 4 for 10 bits.
 enum class ColorRange : int { Full, Limited };
 
-// Where a subsampled chroma sample lies among its pixels: between them (GStreamer's "jpeg"), between the rows
-// at the left column ("mpeg2", H.264's usual one), at the upper left pixel.
-enum class ChromaSite : int { Centre, Left, TopLeft };
+// Where a subsampled chroma sample lies among its pixels, across and down. GStreamer's names: "jpeg", "mpeg2"
+// (H.264's usual one), "v-cosited", "cosited".
+enum class ChromaSite : int { Centre, Left, Top, TopLeft };
 
 inline constexpr int kMaxPlanes = 3;
 
@@ -60,8 +60,8 @@ struct BasicFrameView {
   int width = 0;   // pixels, 1..32768
   int height = 0;  // pixels, 1..32768
   Byte* plane[kMaxPlanes] = {};
-  std::ptrdiff_t stride[kMaxPlanes] =
-      {};  // bytes from one row to the next; may exceed the row, may be negative
+  // Bytes from one row to the next; may exceed the row, may be negative.
+  std::ptrdiff_t stride[kMaxPlanes] = {};
 
   // A view that can be drawn on can be read.
   operator BasicFrameView<const uint8_t>() const {

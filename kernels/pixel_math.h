@@ -118,11 +118,13 @@ ANOMALY_HD inline int chroma_between(int left, int right) {
 enum class ChromaWeights : int { Repeat, Centred, Cosited };
 ANOMALY_HD inline ChromaWeights horizontal_weights(const PixelFormatInfo& info, ChromaSite site) {
   if (info.repeats_chroma) return ChromaWeights::Repeat;
-  return site == ChromaSite::Centre ? ChromaWeights::Centred : ChromaWeights::Cosited;
+  const bool centred = site == ChromaSite::Centre || site == ChromaSite::Top;
+  return centred ? ChromaWeights::Centred : ChromaWeights::Cosited;
 }
 ANOMALY_HD inline ChromaWeights vertical_weights(const PixelFormatInfo& info, ChromaSite site) {
   if (info.repeats_chroma) return ChromaWeights::Repeat;
-  return site == ChromaSite::TopLeft ? ChromaWeights::Cosited : ChromaWeights::Centred;
+  const bool centred = site == ChromaSite::Centre || site == ChromaSite::Left;
+  return centred ? ChromaWeights::Centred : ChromaWeights::Cosited;
 }
 
 // The horizontally upsampled sample for pixel column x; `samples` = samples in the row.

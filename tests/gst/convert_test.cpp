@@ -34,6 +34,7 @@ constexpr Variant kVariants[] = {
     {ColorMatrix::BT709, ColorRange::Full, ChromaSite::TopLeft, "1:3:5:1", "cosited"},
     {ColorMatrix::BT709, ColorRange::Limited, ChromaSite::Centre, "2:3:5:1", "jpeg"},
     {ColorMatrix::BT2020, ColorRange::Limited, ChromaSite::TopLeft, "2:6:5:1", "cosited"},
+    {ColorMatrix::BT601, ColorRange::Limited, ChromaSite::Top, "2:4:5:1", "v-cosited"},
     {ColorMatrix::BT2020, ColorRange::Full, ChromaSite::Left, "1:6:5:1", "mpeg2"},
 };
 

@@ -27,6 +27,7 @@ namespace {
 // each time.
 int chroma_reference(const Frame& f, int c, int x, int y) {
   const bool repeat = f.view.format == PixelFormat::I420 || f.view.format == PixelFormat::YV12;
+  const ChromaSite site = f.view.chroma_site;
   const auto along = [](auto&& sample, int count, int at, double offset) {
     const double position = (at - offset) / 2;
     const int k = static_cast<int>(std::floor(position));
@@ -38,10 +39,10 @@ int chroma_reference(const Frame& f, int c, int x, int y) {
     if (f.facts->h == 1) return f.get(c, x, j);
     if (repeat) return f.get(c, x / 2, j);
     return along([&](int i) { return f.get(c, i, j); }, columns, x,
-                 f.view.chroma_site == ChromaSite::Centre ? 0.5 : 0.0);
+                 site == ChromaSite::Centre || site == ChromaSite::Top ? 0.5 : 0.0);
   };
   if (f.facts->v == 1) return across(y);
-  if (repeat || f.view.chroma_site == ChromaSite::TopLeft) return across(y / 2);
+  if (repeat || site == ChromaSite::TopLeft || site == ChromaSite::Top) return across(y / 2);
   return along(across, lines, y, 0.5);
 }
 
@@ -107,7 +108,8 @@ void for_all_variants(const Facts& facts, Frame& f, Body&& body) {
   }
   for (const ColorMatrix m : {ColorMatrix::BT601, ColorMatrix::BT709, ColorMatrix::BT2020})
     for (const ColorRange r : {ColorRange::Full, ColorRange::Limited})
-      for (const ChromaSite site : {ChromaSite::Centre, ChromaSite::Left, ChromaSite::TopLeft}) {
+      for (const ChromaSite site :
+           {ChromaSite::Centre, ChromaSite::Left, ChromaSite::Top, ChromaSite::TopLeft}) {
         f.view.matrix = m;
         f.view.range = r;
         f.view.chroma_site = site;

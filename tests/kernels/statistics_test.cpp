@@ -165,6 +165,12 @@ Scene noise_scene(int mw, int mh, int fw, int fh, uint32_t seed) {
   return s;
 }
 
+Region first_region(const Scene& s) {
+  const MapStatistics r = s.run();
+  CHECK(!r.regions.empty());
+  return r.regions[0];
+}
+
 // A map at the frame's size, so that no resize blurs it: '#' is 1, '.' 0.
 Scene drawing(const std::vector<std::string>& lines) {
   Scene s;
@@ -286,7 +292,7 @@ TEST(winding_shapes_are_one_region) {
   CHECK_EQ(spiral.run().regions.size(), static_cast<size_t>(1));
   const Scene comb = drawing({"#.#.#.#.#.#", "#.#.#.#.#.#", "#.#.#.#.#.#", "###########"});
   CHECK_EQ(comb.run().regions.size(), static_cast<size_t>(1));
-  CHECK_EQ(comb.run().regions[0].area, 29);
+  CHECK_EQ(first_region(comb).area, 29);
   const Scene zigzag = drawing({".#.#.#.#.", "#.#.#.#.#", ".........", "#.#.#.#.#"});
   CHECK_EQ(zigzag.run().regions.size(), static_cast<size_t>(6));
 }
@@ -296,15 +302,15 @@ TEST(label_is_the_most_frequent_beneath) {
   s.label_width = 3;
   s.label_height = 1;
   s.labels = {4, 9, 9};
-  CHECK_EQ(s.run().regions[0].label, 9);
+  CHECK_EQ(first_region(s).label, 9);
   s.labels = {4, 9, 255};  // as many 4 as 9: the lower id
-  CHECK_EQ(s.run().regions[0].label, 4);
+  CHECK_EQ(first_region(s).label, 4);
   s.labels = {255, 255, 9};  // 255 is no label
-  CHECK_EQ(s.run().regions[0].label, 9);
+  CHECK_EQ(first_region(s).label, 9);
   s.labels = {255, 255, 255};
-  CHECK_EQ(s.run().regions[0].label, -1);
+  CHECK_EQ(first_region(s).label, -1);
   s.labels.clear();
-  CHECK_EQ(s.run().regions[0].label, -1);
+  CHECK_EQ(first_region(s).label, -1);
 }
 
 TEST(only_the_largest_thousand_are_listed) {
