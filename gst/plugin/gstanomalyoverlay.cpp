@@ -25,7 +25,18 @@
 GST_DEBUG_CATEGORY_STATIC(anomalyoverlay_debug);
 #define GST_CAT_DEFAULT anomalyoverlay_debug
 
-enum { PROP_0, PROP_COLORMAP, PROP_OPACITY, PROP_THRESHOLD, PROP_BOXES, PROP_LABELS, PROP_SCORE_BAR };
+enum {
+  PROP_0,
+  PROP_MODE,
+  PROP_COLORMAP,
+  PROP_OPACITY,
+  PROP_THRESHOLD,
+  PROP_BOXES,
+  PROP_LABELS,
+  PROP_CONTOURS,
+  PROP_SCORE_BAR,
+  PROP_LEGEND
+};
 
 constexpr int kDefaultColormap = cv::COLORMAP_TURBO;
 
@@ -33,9 +44,9 @@ struct _GstAnomalyOverlay {
   GstVideoFilter parent;
 
   // Properties, under the object lock.
-  gint colormap;
+  gint mode, colormap;
   gfloat opacity, threshold;
-  gboolean boxes, labels, score_bar;
+  gboolean boxes, labels, contours, score_bar, legend;
 
   // Of the streaming thread: what the current frame is drawn with.
   anomaly::OverlayStyle* style;
@@ -78,6 +89,16 @@ static GType colormap_get_type() {
   return type;
 }
 
+static GType mode_get_type() {
+  static const GEnumValue values[] = {
+      {static_cast<gint>(anomaly::OverlayMode::Blend), "Heatmap over the frame, from the threshold on",
+       "blend"},
+      {static_cast<gint>(anomaly::OverlayMode::Map), "The scores alone, all of them, on black", "map"},
+      {0, nullptr, nullptr}};
+  static const GType type = g_enum_register_static("GstAnomalyOverlayMode", values);
+  return type;
+}
+
 // Fixes what the frame is drawn with, so that it is decided once and a property changed meanwhile waits for
 // the next.
 static void update_style(GstAnomalyOverlay* self, GstBuffer* buffer) {
@@ -89,11 +110,14 @@ static void update_style(GstAnomalyOverlay* self, GstBuffer* buffer) {
   }
   GST_OBJECT_LOCK(self);
   const gint colormap = self->colormap;
+  self->style->mode = static_cast<anomaly::OverlayMode>(self->mode);
   self->style->opacity = self->opacity;
   self->style->threshold = self->threshold;
   self->style->boxes = self->boxes;
   self->style->labels = self->labels;
+  self->style->contours = self->contours;
   self->style->score_bar = self->score_bar;
+  self->style->legend = self->legend;
   GST_OBJECT_UNLOCK(self);
   if (colormap == self->style_colormap) return;
   self->style->colors = anomaly::color_table(colormap);
@@ -156,6 +180,9 @@ static void gst_anomaly_overlay_set_property(GObject* object, guint id, const GV
   GstAnomalyOverlay* self = GST_ANOMALY_OVERLAY(object);
   GST_OBJECT_LOCK(self);
   switch (id) {
+    case PROP_MODE:
+      self->mode = g_value_get_enum(value);
+      break;
     case PROP_COLORMAP:
       self->colormap = g_value_get_enum(value);
       break;
@@ -171,8 +198,14 @@ static void gst_anomaly_overlay_set_property(GObject* object, guint id, const GV
     case PROP_LABELS:
       self->labels = g_value_get_boolean(value);
       break;
+    case PROP_CONTOURS:
+      self->contours = g_value_get_boolean(value);
+      break;
     case PROP_SCORE_BAR:
       self->score_bar = g_value_get_boolean(value);
+      break;
+    case PROP_LEGEND:
+      self->legend = g_value_get_boolean(value);
       break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, spec);
@@ -184,6 +217,9 @@ static void gst_anomaly_overlay_get_property(GObject* object, guint id, GValue* 
   GstAnomalyOverlay* self = GST_ANOMALY_OVERLAY(object);
   GST_OBJECT_LOCK(self);
   switch (id) {
+    case PROP_MODE:
+      g_value_set_enum(value, self->mode);
+      break;
     case PROP_COLORMAP:
       g_value_set_enum(value, self->colormap);
       break;
@@ -199,8 +235,14 @@ static void gst_anomaly_overlay_get_property(GObject* object, guint id, GValue* 
     case PROP_LABELS:
       g_value_set_boolean(value, self->labels);
       break;
+    case PROP_CONTOURS:
+      g_value_set_boolean(value, self->contours);
+      break;
     case PROP_SCORE_BAR:
       g_value_set_boolean(value, self->score_bar);
+      break;
+    case PROP_LEGEND:
+      g_value_set_boolean(value, self->legend);
       break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, spec);
@@ -215,12 +257,15 @@ static void gst_anomaly_overlay_finalize(GObject* object) {
 
 static void gst_anomaly_overlay_init(GstAnomalyOverlay* self) {
   const anomaly::OverlayStyle defaults;
+  self->mode = static_cast<gint>(defaults.mode);
   self->colormap = kDefaultColormap;
   self->opacity = defaults.opacity;
   self->threshold = defaults.threshold;
   self->boxes = defaults.boxes;
   self->labels = defaults.labels;
+  self->contours = defaults.contours;
   self->score_bar = defaults.score_bar;
+  self->legend = defaults.legend;
   self->style = new anomaly::OverlayStyle(defaults);
   self->style_colormap = -1;
 }
@@ -244,6 +289,10 @@ static void gst_anomaly_overlay_class_init(GstAnomalyOverlayClass* klass) {
   const auto flags =
       static_cast<GParamFlags>(G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS | GST_PARAM_MUTABLE_PLAYING);
   const auto controllable = static_cast<GParamFlags>(flags | GST_PARAM_CONTROLLABLE);
+  g_object_class_install_property(
+      object_class, PROP_MODE,
+      g_param_spec_enum("mode", "Mode", "What becomes of the frame's own picture", mode_get_type(),
+                        static_cast<gint>(defaults.mode), flags));
   g_object_class_install_property(
       object_class, PROP_COLORMAP,
       g_param_spec_enum("colormap", "Colour map", "Colours of the scores from 0 to 1", colormap_get_type(),
@@ -270,6 +319,16 @@ static void gst_anomaly_overlay_class_init(GstAnomalyOverlayClass* klass) {
       object_class, PROP_SCORE_BAR,
       g_param_spec_boolean("score-bar", "Score bar", "Show the frame's score as a bar along the lower edge",
                            defaults.score_bar, controllable));
+  g_object_class_install_property(
+      object_class, PROP_CONTOURS,
+      g_param_spec_boolean("contours", "Contours", "Draw a line where the map crosses the threshold",
+                           defaults.contours, controllable));
+  g_object_class_install_property(
+      object_class, PROP_LEGEND,
+      g_param_spec_boolean("legend", "Legend",
+                           "Show the colours from 0 to 1, with the threshold, at the right edge",
+                           defaults.legend, controllable));
+  gst_type_mark_as_plugin_api(mode_get_type(), static_cast<GstPluginAPIFlags>(0));
   gst_type_mark_as_plugin_api(colormap_get_type(), static_cast<GstPluginAPIFlags>(0));
 
   gst_element_class_set_static_metadata(element_class, "Anomaly overlay", "Filter/Effect/Video",

@@ -204,7 +204,7 @@ GST_START_TEST(test_tiny) {
   for (guint i = 0; i < names->len; i++) {
     for (gint size = 1; size <= 3; size++) {
       const GstVideoInfo info = make_info(g_array_index(names, gchar*, i), size, 4 - size);
-      GstHarness* harness = overlay_new(&info, "opacity=1 score-bar=true");
+      GstHarness* harness = overlay_new(&info, "opacity=1 score-bar=true contours=true legend=true");
       GstBuffer* frame = test_frame_new(&info);
       const GstAnomalyRegion all = {
           .id = 1, .width = size, .height = 4 - size, .area = 3, .mean = 1, .max = 1, .label = "road"};
@@ -347,6 +347,67 @@ GST_START_TEST(test_score_bar) {
 }
 GST_END_TEST;
 
+/* The line follows the threshold, wherever the map lies. */
+GST_START_TEST(test_contours) {
+  const GstVideoInfo info = make_info("GRAY8", 80, 40);
+  GstHarness* harness = overlay_new(&info, "opacity=0 contours=true colormap=bone");
+  GstBuffer *before = black(&info), *frame = gst_buffer_copy_deep(before),
+            *low = gst_buffer_copy_deep(before);
+  add_halves(frame, 80, 40)->x = -20;
+  GstBuffer* out = gst_harness_push_and_pull(harness, frame);
+  guint8* changed = differences(&info, before, out);
+  /* The map is cut by the frame's left edge; its scores fall below the threshold at column 20. */
+  fail_unless_equals_int(count_changed(changed, 80, 0, 0, 80, 40), 2 * 20 + 2 * 38);
+  fail_unless_equals_int(count_changed(changed, 80, 19, 0, 1, 40), 40);
+  fail_unless_equals_int(count_changed(changed, 80, 1, 1, 18, 38), 0);
+  g_free(changed);
+  gst_buffer_unref(out);
+  add_constant(low, 0.25f);
+  same_buffer(harness, low);
+  gst_buffer_unref(before);
+  gst_harness_teardown(harness);
+}
+GST_END_TEST;
+
+/* Nothing of the picture is left, and scores below the threshold are seen too. */
+GST_START_TEST(test_map_mode) {
+  const GstVideoInfo info = make_info("RGB", 40, 30);
+  GstHarness* harness = overlay_new(&info, "mode=map colormap=hot");
+  GstBuffer* frame = test_frame_new(&info);
+  GstAnomalyMeta* meta = add_constant(frame, 0.25f);
+  meta->x = 10;
+  meta->width = 20;
+  meta->height = 30;
+  GstBuffer* out = gst_harness_push_and_pull(harness, frame);
+  fail_unless_pixel(out, 5 * 40 + 9, 0, 0, 0);
+  fail_unless_pixel(out, 5 * 40 + 30, 0, 0, 0);
+  guint8 inside[3];
+  gst_buffer_extract(out, (5 * 40 + 20) * 3, inside, 3);
+  fail_unless(inside[0] > 20 && inside[0] > inside[1] && inside[0] > inside[2]);
+  gst_buffer_unref(out);
+  /* A frame that nobody looked at is no map. */
+  same_buffer(harness, test_frame_new(&info));
+  gst_harness_teardown(harness);
+}
+GST_END_TEST;
+
+GST_START_TEST(test_legend) {
+  const GstVideoInfo info = make_info("I420", 300, 240);
+  GstHarness* harness = overlay_new(&info, "legend=true colormap=hot");
+  GstBuffer *before = test_frame_new(&info), *frame = gst_buffer_copy_deep(before);
+  add_constant(frame, 0.25f);
+  GstBuffer* out = gst_harness_push_and_pull(harness, frame);
+  guint8* changed = differences(&info, before, out);
+  fail_unless_equals_int(count_changed(changed, 300, 0, 0, 260, 240), 0);
+  fail_unless(count_changed(changed, 300, 288, 80, 6, 80) > 6 * 75);
+  g_free(changed);
+  gst_buffer_unref(out);
+  gst_buffer_unref(before);
+  same_buffer(harness, test_frame_new(&info));
+  gst_harness_teardown(harness);
+}
+GST_END_TEST;
+
 /* The map covers its rectangle, wherever that lies, and nothing else. */
 GST_START_TEST(test_rectangle) {
   static const gint rectangles[][6] = {/* x, width, then the columns that change: from, to */
@@ -458,6 +519,9 @@ static Suite* anomalyoverlay_suite(void) {
   tcase_add_test(tests, test_boxes);
   tcase_add_test(tests, test_labels);
   tcase_add_test(tests, test_score_bar);
+  tcase_add_test(tests, test_contours);
+  tcase_add_test(tests, test_map_mode);
+  tcase_add_test(tests, test_legend);
   tcase_add_test(tests, test_rectangle);
   tcase_add_test(tests, test_scaled);
   tcase_add_test(tests, test_shared_frame);
