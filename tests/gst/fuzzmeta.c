@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Fuzz target: bytes from anyone, read as metadata. What is accepted must survive every transform and be
+ * written as the same bytes again. As it stands, it replays the files or folders that it is given; as a
+ * fuzzer:
+ *
+ *   clang -g -O1 -fsanitize=fuzzer,address,undefined -DANOMALY_LIBFUZZER -I. -o fuzzmeta \
+ *     tests/gst/fuzzmeta.c gst/lib/gstanomalymeta{,-transform,-serialize}.c \
+ *     $(pkg-config --cflags --libs gstreamer-video-1.0) -lm
+ *   ./fuzzmeta -max_len=4096 tests/gst/corpus-meta
+ */
+#include "gst/lib/gstanomalymeta.h"
+
+int LLVMFuzzerTestOneInput(const guint8* data, gsize size);
+
+static void transform_all(GstBuffer* buffer, GstMeta* meta) {
+  GstVideoInfo in, out;
+  gst_video_info_set_format(&in, GST_VIDEO_FORMAT_GRAY8, 640, 360);
+  gst_video_info_set_format(&out, GST_VIDEO_FORMAT_GRAY8, 320, 180);
+  GstVideoMetaTransform scale = {&in, &out};
+  GstBuffer* scaled = gst_buffer_new();
+  meta->info->transform_func(scaled, meta, buffer, gst_video_meta_transform_scale_get_quark(), &scale);
+  gst_buffer_unref(scaled);
+  gst_buffer_unref(gst_buffer_copy_deep(buffer));
+}
+
+int LLVMFuzzerTestOneInput(const guint8* data, gsize size) {
+  if (!gst_is_initialized()) {
+    g_setenv("GST_REGISTRY_DISABLE", "yes", TRUE);
+    gst_init(NULL, NULL);
+  }
+  GstBuffer* buffer = gst_buffer_new();
+  GBytes* bytes = g_bytes_new(data, size);
+  GstAnomalyMeta* meta = gst_buffer_add_anomaly_meta_from_bytes(buffer, bytes, NULL);
+  if (meta != NULL) {
+    gdouble score;
+    GBytes* again = gst_anomaly_meta_serialize(meta);
+    g_assert_true(g_bytes_equal(again, bytes));
+    g_bytes_unref(again);
+    gst_anomaly_meta_get_score_at(meta, 0, 0, &score);
+    gst_anomaly_meta_get_plane(meta, "labels");
+    transform_all(buffer, &meta->meta);
+  } else {
+    g_assert_null(gst_buffer_get_anomaly_meta(buffer));
+  }
+  g_bytes_unref(bytes);
+  gst_buffer_unref(buffer);
+  return 0;
+}
+
+#ifndef ANOMALY_LIBFUZZER
+static guint replay(const gchar* path) {
+  gchar* data;
+  gsize size;
+  guint count = 0;
+  const gchar* name;
+  GDir* folder = g_dir_open(path, 0, NULL);
+  if (folder != NULL) {
+    while ((name = g_dir_read_name(folder)) != NULL) {
+      gchar* inside = g_build_filename(path, name, NULL);
+      count += replay(inside);
+      g_free(inside);
+    }
+    g_dir_close(folder);
+    return count;
+  }
+  if (!g_file_get_contents(path, &data, &size, NULL)) return 0;
+  LLVMFuzzerTestOneInput((const guint8*)data, size);
+  g_free(data);
+  return 1;
+}
+
+int main(int argc, char** argv) {
+  guint count = 0;
+  for (int i = 1; i < argc; i++) count += replay(argv[i]);
+  g_print("%u inputs replayed\n", count);
+  return count > 0 ? 0 : 1;
+}
+#endif
