@@ -84,7 +84,7 @@ void Backdrop::paint_hills(const Drive& drive) {
         Color c = green * (0.62f + 0.6f * mottle - std::min(0.12f, down * 6));
         c = through_air(w, lit(w, c, normalized({0.2f, 0.75f, -0.6f})), distance);
         const float coverage = clamp01(static_cast<float>(y) + 1 - edge);
-        blend(row(y)[x], c, coverage, kVegetation);
+        blend(row(y)[x], c, coverage, coverage >= 0.5f ? kVegetation : kKeep);
       }
     }
   }

@@ -24,65 +24,85 @@ void facade(const Stage& stage, Vec3 a, Vec3 b, float height, const House& h, bo
   const float w0 = 0.5f - h.window_width / 2, w1 = 0.5f + h.window_width / 2;
   const float v0 = 0.28f, v1 = std::min(0.93f, 0.28f + h.window_height);
   const bool lamps = w.lamps;
+  static const Color boards[] = {{38, 58, 92},   {124, 34, 36}, {36, 78, 60},
+                                 {208, 178, 84}, {54, 52, 52},  {206, 202, 192}};
+  const Color sign_board = lit(w, boards[h.key % 6], normal);
 
   struct State {
     int bay;
-    float window, frame;  // coverage of the column by the window and by its frame
-    float shop;           // by the shop window
-    float grime;
+    float window, frame;           // coverage of the column by the window and by its frame
+    float shop;                    // by the shop window
+    float grime;                   // of the wall, around 1
+    float half, inverse;           // half a pixel in storeys, and its reciprocal
+    int storey = -1;               // that the following are of
+    Color glass_foot, glass_rise;  // of the pane: at its foot, and what is added up to the lintel
   };
   auto prepare = [&](const Column& c) {
     const float position = c.along / bay;
     State s;
     s.bay = floor_int(position);
     const float in = position - static_cast<float>(s.bay), smear = std::max(0.01f, c.smear / bay);
-    s.window = windows ? band(in, smear, w0, w1) : 0;
-    const float rim = 0.035f;
+    const float rim = 0.035f, bar = 0.018f;
+    s.window =
+        windows ? std::max(0.0f, band(in, smear, w0, w1) - band(in, smear, 0.5f - bar, 0.5f + bar)) : 0;
     s.frame = windows ? band(in, smear, w0 - rim, w1 + rim) : 0;
-    const float bar = 0.018f;
-    s.window -= windows ? band(in, smear, 0.5f - bar, 0.5f + bar) * 0.999f : 0;
-    s.window = std::max(0.0f, s.window);
     s.shop = band(in, smear, 0.06f, 0.94f);
-    s.grime = fractal_noise(h.key, c.along * 0.55f, 3, 3) - 0.5f;
+    s.grime = 1 + 0.16f * (fractal_noise(h.key, c.along * 0.55f, 3, 3) - 0.5f);
+    const float pixel = std::max(0.01f, c.metre / h.storey);
+    s.half = 0.5f * pixel;
+    s.inverse = 1 / pixel;
     return s;
   };
-  fill_upright(
-      stage, a, b, 0, height, kBuilding, prepare, [&](const Column& c, float y, Color& out, const State& s) {
-        const float storey_f = y / h.storey;
-        const int storey = std::max(0, static_cast<int>(storey_f));
-        const float in = storey_f - static_cast<float>(storey), smear = std::max(0.01f, c.metre / h.storey);
-        // Weather: darker under the eaves and at the foot, streaks along.
-        const float shade =
-            1 + 0.16f * s.grime - 0.10f * smooth(height - 1.2f, height, y) - 0.14f * (1 - smooth(0, 2.2f, y));
-        out = (y < 0.6f ? plinth : wall) * shade;
-        if (!windows) return 1.0f;
-        if (storey == 0 && h.shop) {
-          const float pane = band(in, smear, 0.12f, 0.78f) * s.shop, board = band(in, smear, 0.80f, 0.97f);
-          const Color sign = Color{h.roof.g, h.roof.b, h.roof.r} * 0.9f;
-          out = mix(out, sign, board);
-          const float warm = lamps ? 0.55f : 0.15f;
-          out = mix(out, mix(mix(glass_low, glass_sky, in * 0.6f), Color{236, 206, 150}, warm), pane);
-          return 1.0f;
-        }
-        if (storey == 0 && s.bay == bays / 2) {
-          out = mix(out, door, band(in, smear, 0.0f, 0.72f) * s.window);
-          return 1.0f;
-        }
-        const float sill = band(in, smear, v0 - 0.035f, v0);
-        out = mix(out, trim, s.frame * std::max(band(in, smear, v0 - 0.02f, v1 + 0.02f), sill));
-        const uint64_t cell = hash(h.key, static_cast<uint64_t>(s.bay + 1000), static_cast<uint64_t>(storey));
-        const float mirror = 0.25f + 0.5f * unit(cell),
-                    opening = band(in, smear, v0, v1) - 0.9f * band(in, smear, 0.62f, 0.635f);
-        Color glass = mix(glass_low, glass_sky, clamp01(mirror * (0.35f + in)));
-        if ((cell & 7) == 0) glass = mix(glass, trim, 0.6f);  // a blind
-        if (lamps && (cell & 0x300) == 0)
-          glass = mix(glass, Color{250, 214, 140}, 0.75f);  // someone is at home
-        out = mix(out, glass, s.window * std::max(0.0f, opening));
-        // Shadow of the lintel on the pane, and lines between storeys.
-        out = out *
-              (1 - 0.35f * s.window * band(in, smear, v1 - 0.05f, v1) - 0.08f * band(in, smear, 0.0f, 0.03f));
-        return 1.0f;
-      });
+  const float per_storey = 1 / h.storey;
+  auto pane = [&](State& s, int storey) {
+    s.storey = storey;
+    const uint64_t cell = hash(h.key, static_cast<uint64_t>(s.bay + 1000), static_cast<uint64_t>(storey));
+    const float mirror = 0.12f + 0.42f * unit(cell);
+    Color foot = mix(glass_low, glass_sky, mirror * 0.35f), head = mix(glass_low, glass_sky, mirror * 1.35f);
+    if ((cell & 7) == 0) foot = mix(foot, trim, 0.6f), head = mix(head, trim, 0.6f);  // a blind
+    if (lamps && (cell & 0x300) == 0) {                                               // someone is at home
+      const Color light{250, 214, 140};
+      foot = mix(foot, light, 0.75f), head = mix(head, light, 0.75f);
+    }
+    s.glass_foot = foot;
+    s.glass_rise = head + foot * -1;
+  };
+  fill_upright(stage, a, b, 0, height, kBuilding, prepare, [&](const Column&, float y, Color& out, State& s) {
+    const float up = std::max(0.0f, y * per_storey);
+    const int storey = static_cast<int>(up);
+    const float in = up - static_cast<float>(storey);
+    // Weather: darker under the eaves and at the foot, streaks along.
+    float shade = s.grime;
+    if (y < 2.2f) shade -= 0.14f * (1 - smooth(0, 2.2f, y));
+    if (y > height - 1.2f) shade -= 0.10f * smooth(height - 1.2f, height, y);
+    auto inside = [&](float from, float to) {
+      return clamp01((std::min(in + s.half, to) - std::max(in - s.half, from)) * s.inverse);
+    };
+    out = (y < 0.6f ? plinth : wall) * shade;
+    if (!windows) return 1.0f;
+    if (storey == 0 && h.shop) {
+      const Color sign = sign_board;
+      out = mix(out, sign, inside(0.80f, 0.97f));
+      out = mix(out, mix(mix(glass_low, glass_sky, in * 0.6f), Color{236, 206, 150}, lamps ? 0.55f : 0.12f),
+                inside(0.12f, 0.78f) * s.shop);
+      return 1.0f;
+    }
+    if (in < 0.03f + s.half) out = out * (1 - 0.08f * inside(0.0f, 0.03f));  // a line between storeys
+    if (s.frame <= 0 || in < v0 - 0.04f - s.half || in > v1 + 0.03f + s.half) {
+      if (storey != 0 || s.bay != bays / 2) return 1.0f;
+    }
+    if (storey == 0 && s.bay == bays / 2) {
+      out = mix(out, door, inside(0.0f, 0.72f) * s.window);
+      return 1.0f;
+    }
+    out = mix(out, trim, s.frame * inside(v0 - 0.035f, v1 + 0.02f));
+    if (s.window <= 0) return 1.0f;
+    if (s.storey != storey) pane(s, storey);
+    const float opening = inside(v0, v1) - 0.9f * inside(0.62f, 0.635f);
+    out = mix(out, s.glass_foot + s.glass_rise * in, s.window * std::max(0.0f, opening));
+    out = out * (1 - 0.35f * s.window * inside(v1 - 0.05f, v1));  // the shadow of the lintel
+    return 1.0f;
+  });
 }
 
 }  // namespace

@@ -61,7 +61,7 @@ struct Vec2 {
 };
 
 inline uint8_t to_byte(float v) {
-  return static_cast<uint8_t>(v < 0 ? 0 : v > 255 ? 255 : v + 0.5f);
+  return static_cast<uint8_t>(static_cast<int>(std::min(std::max(v, 0.0f), 255.0f) + 0.5f));
 }
 
 struct Canvas {
@@ -78,12 +78,13 @@ inline void put(Pixel& p, Color c, Label label) {
   if (label != kKeep) p.label = label;
 }
 
-// A pixel belongs to what covers at least half of it.
+// `label` = kKeep where the shape does not hold the pixel's centre: a pixel belongs to the foremost thing
+// there, also where that is made of slivers none of which covers half of it.
 inline void blend(Pixel& p, Color c, float coverage, Label label) {
   p.r = to_byte(mixf(p.r, c.r, coverage));
   p.g = to_byte(mixf(p.g, c.g, coverage));
   p.b = to_byte(mixf(p.b, c.b, coverage));
-  if (label != kKeep && coverage >= 0.5f) p.label = label;
+  if (label != kKeep) p.label = label;
 }
 
 // A range of pixel centres clipped to the canvas: first and one past the last.
@@ -146,12 +147,14 @@ void fill_polygon(Canvas& canvas, const Vec2* corners, int n, float softness, fl
     auto edge_run = [&](int from, int to) {
       for (int x = from; x < to; ++x) {
         const float xc = static_cast<float>(x) + 0.5f;
-        float coverage = 1;
+        float coverage = 1, nearest = 1;
         for (int e = 0; e < m; ++e) {
           const float d = edges[e].a * xc + edges[e].b * yc + edges[e].c + 0.5f;
-          if (d < 1) coverage -= 1 - std::max(d, 0.0f);
+          if (d < 1) coverage -= 1 - std::max(d, 0.0f), nearest = std::min(nearest, d);
         }
-        if (coverage > 0.004f) blend(row[x], shade(x, y), coverage * opacity, label);
+        const bool centre = nearest >= 0.5f;
+        if (coverage > 0.004f || centre)
+          blend(row[x], shade(x, y), std::max(coverage, 0.0f) * opacity, centre ? label : kKeep);
       }
     };
     edge_run(x0, std::min(i0, x1));
@@ -185,7 +188,7 @@ void fill_ellipse(Canvas& canvas, Vec2 centre, float rx, float ry, Vec2 axis, fl
       const float gx = dx / rx, gy = dy / ry;
       const float gradient = 2 * std::sqrt(gx * gx + gy * gy) + 1e-6f;
       const float coverage = clamp01((1 - q) / (gradient * softness) + 0.5f) * thin;
-      if (coverage > 0.004f) blend(row[x], shade(x, y, dx, dy), coverage * opacity, label);
+      if (coverage > 0.004f) blend(row[x], shade(x, y, dx, dy), coverage * opacity, q <= 1 ? label : kKeep);
     }
   }
 }
@@ -217,7 +220,7 @@ void fill_capsule(Canvas& canvas, Vec2 a, float ra, Vec2 b, float rb, Label labe
       const float coverage = clamp01(std::min(r, d + 0.5f) - std::max(-r, d - 0.5f));
       if (coverage <= 0.004f) continue;
       const float across = (px * dy - py * dx) * inverse / std::max(r, 0.3f);
-      blend(row[x], shade(t, std::clamp(across, -1.0f, 1.0f)), coverage, label);
+      blend(row[x], shade(t, std::clamp(across, -1.0f, 1.0f)), coverage, d <= r ? label : kKeep);
     }
   }
 }

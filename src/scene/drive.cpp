@@ -29,7 +29,7 @@ Weather make_weather(uint64_t key) {
     w.sun_direction = sun_at(azimuth, dice.range(0.55f, 1.1f));
   } else if (kind < 0.52f) {  // low sun
     w.sky_top = {92, 128, 182}, w.sky_low = {250, 214, 168}, w.haze = {226, 202, 176};
-    w.sun = {0.80f, 0.60f, 0.36f}, w.ambient = {0.42f, 0.43f, 0.48f};
+    w.sun = {0.92f, 0.72f, 0.46f}, w.ambient = {0.56f, 0.56f, 0.60f};
     w.cloud = {255, 226, 196}, w.cloud_shade = {172, 150, 160};
     w.cloud_cover = dice.range(0.2f, 0.55f), w.visibility = dice.range(350, 700), w.shadow = 0.46f;
     w.sun_direction = sun_at(azimuth, dice.range(0.22f, 0.4f));
@@ -53,7 +53,7 @@ Weather make_weather(uint64_t key) {
     w.sun_direction = sun_at(azimuth, 0.9f), w.lamps = true, w.wetness = dice.range(0.5f, 1.0f);
   } else {  // dusk
     w.sky_top = {58, 72, 112}, w.sky_low = {206, 158, 138}, w.haze = {132, 122, 132};
-    w.sun = {0.10f, 0.07f, 0.05f}, w.ambient = {0.44f, 0.45f, 0.52f};
+    w.sun = {0.10f, 0.07f, 0.05f}, w.ambient = {0.56f, 0.56f, 0.62f};
     w.cloud = {168, 132, 134}, w.cloud_shade = {86, 86, 112};
     w.cloud_cover = dice.range(0.3f, 0.7f), w.visibility = dice.range(300, 600), w.shadow = 0.06f;
     w.sun_direction = sun_at(azimuth, 0.12f), w.lamps = true, w.noise = 3.4f;

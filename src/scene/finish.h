@@ -15,8 +15,8 @@ class Finish {
 
  private:
   uint64_t key_;
-  std::vector<int8_t> noise_;  // samples of the sensor's noise, used from a random place on in every row
-  std::vector<uint16_t> column_fall_;  // what the lens loses left and right, in 1 / 65536
+  std::vector<int16_t> noise_;  // samples of the sensor's noise, used from a random place on in every row
+  std::vector<uint16_t> column_fall_;  // what the lens loses left and right, in 1 / 65536, four times a pixel
   std::vector<uint16_t> row_fall_;     // and up and down
 };
 

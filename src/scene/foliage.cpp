@@ -113,33 +113,50 @@ Foliage::Sprite Foliage::grow(const Drive& drive, Kind kind, uint64_t key) {
     }
   }
 
-  Sprite::Level level{w, h, std::vector<Texel>(static_cast<size_t>(w * h))};
+  Sprite::Level level{w, h, std::vector<Texel>(static_cast<size_t>(w * h)), {}, {}};
   for (size_t i = 0; i < level.texels.size(); ++i) {
     const Pixel p = paint.pixels[i];
-    level.texels[i] = {p.r, p.g, p.b, to_byte(alpha[i] * 255), p.label};
+    const auto a = static_cast<uint32_t>(to_byte(alpha[i] * 255));
+    level.texels[i] = p.r * a / 255 | p.g * a / 255 << 8 | p.b * a / 255 << 16 | a << 24;
   }
   while (true) {
+    for (int y = 0; y < level.height; ++y) {
+      const Texel* row = level.texels.data() + static_cast<size_t>(y) * static_cast<size_t>(level.width);
+      int first = 0, last = level.width;
+      while (first < last && row[first] == 0) ++first;
+      while (last > first && row[last - 1] == 0) --last;
+      level.first.push_back(first);
+      level.last.push_back(last);
+    }
     sprite.levels.push_back(level);
     const Sprite::Level& big = sprite.levels.back();
     if (big.width < 8 || big.height < 8) break;
-    Sprite::Level small{big.width / 2, big.height / 2, {}};
-    small.texels.resize(static_cast<size_t>(small.width * small.height));
+    Sprite::Level small{big.width / 2, big.height / 2, {}, {}, {}};
     for (int y = 0; y < small.height; ++y)
       for (int x = 0; x < small.width; ++x) {
-        int r = 0, g = 0, b = 0, a = 0;
+        uint32_t even = 0x00020002, odd = 0x00020002;  // sums of two bytes each, rounded
         for (int k = 0; k < 4; ++k) {
-          const Texel& t = big.texels[static_cast<size_t>((2 * y + k / 2) * big.width + 2 * x + k % 2)];
-          r += t.r * t.a, g += t.g * t.a, b += t.b * t.a, a += t.a;
+          const Texel t = big.texels[static_cast<size_t>((2 * y + k / 2) * big.width + 2 * x + k % 2)];
+          even += t & 0x00ff00ff;
+          odd += t >> 8 & 0x00ff00ff;
         }
-        Texel& t = small.texels[static_cast<size_t>(y * small.width + x)];
-        if (a > 0)
-          t = {static_cast<uint8_t>(r / a), static_cast<uint8_t>(g / a), static_cast<uint8_t>(b / a),
-               static_cast<uint8_t>(a / 4), kVegetation};
+        small.texels.push_back((even >> 2 & 0x00ff00ff) | (odd >> 2 & 0x00ff00ff) << 8);
       }
     level = std::move(small);
   }
   return sprite;
 }
+
+namespace {
+
+// a + (b - a) * f / 256 of four bytes at once.
+inline uint32_t between(uint32_t a, uint32_t b, uint32_t f) {
+  const uint32_t even = ((a & 0x00ff00ff) * (256 - f) + (b & 0x00ff00ff) * f) >> 8 & 0x00ff00ff;
+  const uint32_t odd = ((a >> 8 & 0x00ff00ff) * (256 - f) + (b >> 8 & 0x00ff00ff) * f) & 0xff00ff00;
+  return even | odd;
+}
+
+}  // namespace
 
 void Foliage::draw(const Stage& stage, const Pose& pose, Kind kind, float height, uint64_t key) const {
   const Vec3 foot = stage.place(pose, {0, 0, 0});
@@ -157,44 +174,51 @@ void Foliage::draw(const Stage& stage, const Pose& pose, Kind kind, float height
   const float left = p.at.x - columns / 2, top = p.at.y - rows;
   const float kx = static_cast<float>(tex.width) / columns, ky = static_cast<float>(tex.height) / rows;
   Canvas& canvas = stage.canvas;
-  const int x0 = clip_low(left - 0.5f), x1 = clip_high(left + columns - 0.5f, canvas.width);
   const int y0 = clip_low(top - 0.5f), y1 = clip_high(p.at.y - 0.5f, canvas.height);
   const Weather& w = stage.drive.weather;
   const float air = haze_at(w, foot.z), tone = 0.86f + 0.28f * unit(hash(key, 5));
   const auto keep = static_cast<int>((1 - air) * tone * 256);
-  const int hr = static_cast<int>(w.haze.r * air), hg = static_cast<int>(w.haze.g * air),
-            hb = static_cast<int>(w.haze.b * air);
+  const int hr = static_cast<int>(w.haze.r * air * 256), hg = static_cast<int>(w.haze.g * air * 256),
+            hb = static_cast<int>(w.haze.b * air * 256);
+  const float wide = static_cast<float>(tex.width);
+  const auto step = static_cast<int32_t>(kx * 65536) * (flip ? -1 : 1);
+  const int32_t limit = (tex.width - 1) * 65536 - 1;
   for (int y = y0; y < y1; ++y) {
     const float ty = std::clamp((static_cast<float>(y) + 0.5f - top) * ky - 0.5f, 0.0f,
                                 static_cast<float>(tex.height) - 1.001f);
-    const int iy = static_cast<int>(ty), fy = static_cast<int>((ty - static_cast<float>(iy)) * 256);
-    const Texel* a = tex.texels.data() + static_cast<size_t>(iy * tex.width);
+    const int iy = static_cast<int>(ty);
+    const auto fy = static_cast<uint32_t>((ty - static_cast<float>(iy)) * 256);
+    const Texel* a = tex.texels.data() + static_cast<size_t>(iy) * static_cast<size_t>(tex.width);
     const Texel* b = a + tex.width;
+    // Only where one of the two rows is not clear.
+    const auto i = static_cast<size_t>(iy);
+    const int first = std::min(tex.first[i], tex.first[i + 1]), last = std::max(tex.last[i], tex.last[i + 1]);
+    if (first >= last) continue;
+    const float from = flip ? wide - static_cast<float>(last) : static_cast<float>(first);
+    const float to = flip ? wide - static_cast<float>(first) : static_cast<float>(last);
+    const int x0 = clip_low(left + (from - 1) / kx - 0.5f),
+              x1 = clip_high(left + (to + 1) / kx - 0.5f, canvas.width);
+    float tx = (static_cast<float>(x0) + 0.5f - left) * kx - 0.5f;
+    if (flip) tx = wide - 1 - tx;
+    auto at = static_cast<int32_t>(tx * 65536);
     Pixel* row = canvas.row(y);
-    for (int x = x0; x < x1; ++x) {
-      float tx = (static_cast<float>(x) + 0.5f - left) * kx - 0.5f;
-      if (flip) tx = static_cast<float>(tex.width) - 1 - tx;
-      tx = std::clamp(tx, 0.0f, static_cast<float>(tex.width) - 1.001f);
-      const int ix = static_cast<int>(tx), fx = static_cast<int>((tx - static_cast<float>(ix)) * 256);
-      const int w00 = (256 - fx) * (256 - fy) * a[ix].a, w10 = fx * (256 - fy) * a[ix + 1].a,
-                w01 = (256 - fx) * fy * b[ix].a, w11 = fx * fy * b[ix + 1].a;
-      const int sum = (w00 + w10 + w01 + w11) >> 16;  // opacity, 0..255
-      if (sum < 2) continue;
-      const float inverse = 1.0f / static_cast<float>(w00 + w10 + w01 + w11);
-      auto channel = [&](uint8_t Texel::*m) {
-        return static_cast<int>((static_cast<float>(w00) * a[ix].*m + static_cast<float>(w10) * a[ix + 1].*m +
-                                 static_cast<float>(w01) * b[ix].*m +
-                                 static_cast<float>(w11) * b[ix + 1].*m) *
-                                inverse);
-      };
-      const int r = std::min(255, (channel(&Texel::r) * keep >> 8) + hr),
-                g = std::min(255, (channel(&Texel::g) * keep >> 8) + hg),
-                bl = std::min(255, (channel(&Texel::b) * keep >> 8) + hb);
+    for (int x = x0; x < x1; ++x, at += step) {
+      const int32_t position = std::clamp(at, 0, limit);
+      const int ix = position >> 16;
+      const auto fx = static_cast<uint32_t>(position >> 8 & 255);
+      const uint32_t t = between(between(a[ix], a[ix + 1], fx), between(b[ix], b[ix + 1], fx), fy);
+      const int opacity = static_cast<int>(t >> 24);
+      if (opacity < 2) continue;
+      const int clear = 256 - opacity - (opacity >> 7);
       Pixel& q = row[x];
-      q.r = static_cast<uint8_t>(q.r + (r - q.r) * sum / 255);
-      q.g = static_cast<uint8_t>(q.g + (g - q.g) * sum / 255);
-      q.b = static_cast<uint8_t>(q.b + (bl - q.b) * sum / 255);
-      if (sum >= 128) q.label = kVegetation;
+      const int hazy = opacity + (opacity >> 7);
+      const int red = (q.r * clear + static_cast<int>(t & 255) * keep + (hr * hazy >> 8)) >> 8;
+      const int green = (q.g * clear + static_cast<int>(t >> 8 & 255) * keep + (hg * hazy >> 8)) >> 8;
+      const int blue = (q.b * clear + static_cast<int>(t >> 16 & 255) * keep + (hb * hazy >> 8)) >> 8;
+      q.r = static_cast<uint8_t>(std::min(red, 255));
+      q.g = static_cast<uint8_t>(std::min(green, 255));
+      q.b = static_cast<uint8_t>(std::min(blue, 255));
+      if (opacity >= 128) q.label = kVegetation;
     }
   }
 }

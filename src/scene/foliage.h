@@ -17,16 +17,15 @@ class Foliage {
   void draw(const Stage& stage, const Pose& pose, Kind kind, float height, uint64_t key) const;
 
  private:
-  struct Texel {
-    uint8_t r, g, b, a;  // colour not multiplied by a
-    uint8_t label;
-  };
+  // Red, green, blue, opacity in one word, the lowest byte first; colours multiplied by the opacity.
+  using Texel = uint32_t;
   struct Sprite {
     Kind kind;
     float aspect;  // width / height
     struct Level {
       int width, height;
       std::vector<Texel> texels;
+      std::vector<int> first, last;  // of each row, the texels that are not clear: [first, last)
     };
     std::vector<Level> levels;
   };

@@ -34,7 +34,7 @@ Ground::Section Ground::section(float u, Profile profile) const {
   const bool highway = l.place == Place::Highway;
   const uint64_t key = hash(drive_.key, 0x67726e64);
   const float tint = unit(hash(key, 1));
-  const Color asphalt = mix(Color{86, 87, 90}, Color{128, 125, 120}, tint);
+  const Color asphalt = mix(Color{100, 101, 104}, Color{142, 139, 134}, tint);
   const Color grass = mix(Color{72, 88, 42}, Color{124, 122, 68}, unit(hash(key, 2)));
   const Color paving = mix(Color{148, 144, 138}, Color{172, 160, 146}, unit(hash(key, 3)));
   const Color white{218, 218, 212}, yellow{214, 172, 62};
@@ -68,7 +68,7 @@ Ground::Section Ground::section(float u, Profile profile) const {
 
   out.label = kRoad;
   out.color = asphalt;
-  out.fine = 64, out.coarse = 42, out.sheen = 255;
+  out.fine = 60, out.coarse = 24, out.sheen = 255;
   if (drive_.weather.wetness > 0) out.color = out.color * mixf(1, 0.62f, drive_.weather.wetness);
   // Wheels polish two tracks a lane; oil darkens between them.
   const float from_middle = std::abs(u) - l.median / 2;
@@ -231,7 +231,7 @@ void Ground::paint(const View& view, Canvas& canvas) const {
     const int mark = static_cast<int>(weight * 256 + 0.5f);
     const int count = static_cast<int>(base.size());
 
-    // Noise: one tile of 3 m for the grain, one of 45 m for patches, each at the mip level of the pixel's
+    // Noise: one tile of 3 m for the grain, one of 22 m for patches, each at the mip level of the pixel's
     // size.
     const float along = z_far - z_near, footprint = std::sqrt(along * du);
     auto noise_level = [&](float metres) {
@@ -240,18 +240,28 @@ void Ground::paint(const View& view, Canvas& canvas) const {
       while (k < 8 && footprint > 1.2f * texel) texel *= 2, ++k;
       return k;
     };
-    const float tile_fine = 3, tile_coarse = 45;
+    const float tile_fine = 3, tile_coarse = 22;
     const int kf = noise_level(tile_fine), kc = noise_level(tile_coarse);
     const int size_f = kTile >> kf, size_c = kTile >> kc;
-    auto tile_row = [&](double s, float metres, int size) {
-      const double t = s / static_cast<double>(metres);
-      return std::min(size - 1, static_cast<int>((t - std::floor(t)) * size));
-    };
+    // One line of a tile between two of its rows, 8 bits of fraction, the first texel once more at the end.
     const double s_mid = view.s + static_cast<double>(z);
-    const uint8_t* fine =
-        noise_[static_cast<size_t>(kf)].data() + tile_row(s_mid, tile_fine, size_f) * size_f;
-    const uint8_t* coarse =
-        noise_[static_cast<size_t>(kc)].data() + tile_row(s_mid, tile_coarse, size_c) * size_c;
+    auto line_of = [&](const std::vector<uint8_t>& tile, int size, float metres,
+                       std::array<int16_t, kTile + 1>& line) {
+      const double t = s_mid / static_cast<double>(metres), at = (t - std::floor(t)) * size;
+      const int i = static_cast<int>(at) & (size - 1), f = static_cast<int>((at - std::floor(at)) * 256);
+      const uint8_t *a = tile.data() + i * size, *b = tile.data() + ((i + 1) & (size - 1)) * size;
+      for (int x = 0; x < size; ++x)
+        line[static_cast<size_t>(x)] = static_cast<int16_t>((a[x] * (256 - f) + b[x] * f) / 4 - 128 * 64);
+      line[static_cast<size_t>(size)] = line[0];
+    };
+    std::array<int16_t, kTile + 1> fine, coarse;
+    line_of(noise_[static_cast<size_t>(kf)], size_f, tile_fine, fine);
+    line_of(noise_[static_cast<size_t>(kc)], size_c, tile_coarse, coarse);
+    auto sample = [](const std::array<int16_t, kTile + 1>& line, int64_t at, int size) {
+      const auto i = static_cast<size_t>((at >> 16) & (size - 1));
+      const int f = static_cast<int>(at >> 8) & 255;
+      return (line[i] * (256 - f) + line[i + 1] * f) >> 14;  // around 0, 127 at most
+    };
 
     const float air = haze_at(w, z);
     const int keep = static_cast<int>((1 - air) * 65536);
@@ -269,7 +279,7 @@ void Ground::paint(const View& view, Canvas& canvas) const {
     const auto to_fixed = [](float v) { return static_cast<int64_t>(static_cast<double>(v) * 65536); };
     int64_t pu = to_fixed((u_start + kHalfWidth) * per_metre),
             pf = to_fixed((u_start + 3000) * static_cast<float>(size_f) / tile_fine),
-            pc = to_fixed((u_start + 4500) * static_cast<float>(size_c) / tile_coarse);
+            pc = to_fixed((u_start + 4400) * static_cast<float>(size_c) / tile_coarse);
     const int64_t du_p = to_fixed(du * per_metre),
                   du_f = to_fixed(du * static_cast<float>(size_f) / tile_fine),
                   du_c = to_fixed(du * static_cast<float>(size_c) / tile_coarse);
@@ -284,7 +294,7 @@ void Ground::paint(const View& view, Canvas& canvas) const {
         g += (m.g - g) * mark >> 8;
         b += (m.b - b) * mark >> 8;
       }
-      const int nf = fine[(pf >> 16) & (size_f - 1)] - 128, nc = coarse[(pc >> 16) & (size_c - 1)] - 128;
+      const int nf = sample(fine, pf, size_f), nc = sample(coarse, pc, size_c);
       const int gain = 32768 + nf * t.fine + nc * t.coarse;  // 32768 = 1
       r = r * gain >> 15;
       g = g * gain >> 15;

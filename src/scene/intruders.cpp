@@ -133,7 +133,7 @@ void boulder(const Painter& p, Dice& dice) {
       const float grain = 0.78f + 0.44f * fractal_noise(key + 7, dx * 9 + 20, dy * 9 + 20, 3);
       const Color c = p.stage.air(
           lit(p.stage.drive.weather, stone * grain * (0.7f + 0.3f * clamp01(0.6f - dy)), normal), z);
-      blend(canvas.row(y)[x], c, coverage, p.label);
+      blend(canvas.row(y)[x], c, coverage, coverage >= 0.5f ? p.label : kKeep);
     }
 }
 
@@ -169,8 +169,7 @@ Stay make_stay(const Drive& drive, int64_t k) {
   stay.first = o.anomaly_first + k * o.anomaly_period;
   const View from = drive.view(stay.first);
   const float travel = drive.stay_travel();
-  const float last = dice.range(6.0f, 11.0f), distance = last + travel;
-  stay.start.s = from.s + static_cast<double>(distance);
+  float distance = dice.range(6.0f, 11.0f) + travel;
   const Layout& l = drive.layout;
   const float lane = l.ours(drive.lane);
   stay.start.u = lane + dice.range(-0.32f, 0.32f) * l.lane;
@@ -181,6 +180,8 @@ Stay make_stay(const Drive& drive, int64_t k) {
   const float wanted = std::min(12.0f, 0.25f * static_cast<float>(std::min(o.width, o.height)));
   const float natural = kHeight[static_cast<int>(stay.kind)];
   stay.size = std::max(stay.size, wanted * distance / (drive.focal * natural));
+  distance += std::min(10.0f, 0.4f * stay.size);  // giants keep their distance
+  stay.start.s = from.s + static_cast<double>(distance);
   if (moves(stay.kind) && dice.chance(0.7f)) {
     // Across our lane, from one side of it to the other, within its stay.
     const float seconds = static_cast<float>(o.anomaly_frames / o.frames_per_second);

@@ -65,15 +65,18 @@ class DrivingScene final : public Scene {
     int low_x = canvas.width, high_x = -1, low_y = canvas.height, high_y = -1;
     for (int y = 0; y < canvas.height; ++y) {
       const size_t base = static_cast<size_t>(y) * static_cast<size_t>(canvas.width);
+      const Pixel* row = canvas.pixels.data() + base;
+      uint8_t any = 0;
       for (int x = 0; x < canvas.width; ++x) {
-        const uint8_t label = canvas.pixels[base + static_cast<size_t>(x)].label;
-        const bool anomaly = label >= kAnomaly;
-        out.labels[base + static_cast<size_t>(x)] = anomaly ? 255 : label;
+        const uint8_t label = row[x].label, anomaly = label >> 7;
+        out.labels[base + static_cast<size_t>(x)] = static_cast<uint8_t>(label | -anomaly);
         out.mask[base + static_cast<size_t>(x)] = anomaly;
-        if (!anomaly) continue;
-        low_x = std::min(low_x, x), high_x = std::max(high_x, x);
-        low_y = std::min(low_y, y), high_y = std::max(high_y, y);
+        any |= anomaly;
       }
+      if (!any) continue;
+      low_y = std::min(low_y, y), high_y = y;
+      for (int x = 0; x < canvas.width; ++x)
+        if (row[x].label >= kAnomaly) low_x = std::min(low_x, x), high_x = std::max(high_x, x);
     }
     out.boxes.clear();
     if (high_x >= 0) out.boxes.push_back({low_x, low_y, high_x - low_x + 1, high_y - low_y + 1});

@@ -111,7 +111,7 @@ void Stage::solid(const Pose& pose, Solid& solid) const {
     }
     z = std::max(z, kNear);
     if (f.gloss > 0) {
-      // What the face mirrors at its two ends: the sky, down to the road.
+      // What the face mirrors at its two ends: the sky above, the road below.
       const float up = clamp01(0.5f + 0.8f * v.normal.y);
       const Color sky = mix(w.sky_low, w.sky_top, 0.35f), road = lit(w, {88, 88, 88}, {0, 1, 0});
       top = mix(matt, mix(road, sky, clamp01(up + 0.25f)), f.gloss * 0.55f);
@@ -130,8 +130,10 @@ void Stage::solid(const Pose& pose, Solid& solid) const {
 }
 
 void Stage::rod(const Pose& pose, Vec3 a, float ra, Vec3 b, float rb, Color color, Label label) const {
-  const Vec3 pa = place(pose, a), pb = place(pose, b);
-  if (pa.z < kNear || pb.z < kNear) return;
+  Vec3 pa = place(pose, a), pb = place(pose, b);
+  if (pa.z < kNear && pb.z < kNear) return;
+  if (pa.z < kNear) pa = pb + (pa - pb) * ((pb.z - kNear) / (pb.z - pa.z));
+  if (pb.z < kNear) pb = pa + (pb - pa) * ((pa.z - kNear) / (pa.z - pb.z));
   const Projected qa = view.project(pa), qb = view.project(pb);
   const Weather& w = drive.weather;
   const Vec3 axis = normalized(pb - pa);
@@ -207,7 +209,7 @@ void Stage::ground_shadow(const Pose& pose, float rx, float rz, float height) co
           {sx * rx + ax, 0, sz * rz + az},
           {-sx * rx + ax, 0, sz * rz + az},
           {-sx * rx, 0, sz * rz}},
-         w.shadow, 0.05f);
+         w.shadow, 0.12f);
 }
 
 }  // namespace anomaly::scene

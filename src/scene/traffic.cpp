@@ -45,7 +45,7 @@ void add_traffic(const Drive& drive, const View& view, std::vector<Item>& items)
         4 * static_cast<float>(std::sin(0.23 * view.time + static_cast<double>(dice.range(0, 6))));
     const float alert = drive.alert(view.index);
     VehicleLook look = random_vehicle(key, highway);
-    if (look.kind == Vehicle::Bus) look.kind = Vehicle::Suv;
+    if (look.kind == Vehicle::Bus || look.kind == Vehicle::Tram) look.kind = Vehicle::Suv;
     vehicle(mixf(near + breath, 74 + breath, alert), l.ours(drive.lane), 0, look);
   } else {
     dice.bits();

@@ -18,8 +18,8 @@ struct Column {
   float air;    // haze
 };
 
-// low, high: metres. shade(Column, height, Color& out) -> opacity in [0, 1]; out is not yet hazy.
-// prepare(Column) -> a value of any type per column that is handed to shade as its last argument.
+// low, high: metres. prepare(Column) -> a value of any type, kept for the column; shade(Column, height,
+// Color& out, that value) -> opacity in [0, 1]; out is not yet hazy. Rows are gone through from above.
 template <typename Prepare, typename Shade>
 void fill_upright(const Stage& stage, Vec3 a, Vec3 b, float low, float high, Label label, Prepare prepare,
                   Shade shade) {
@@ -47,7 +47,6 @@ void fill_upright(const Stage& stage, Vec3 a, Vec3 b, float low, float high, Lab
   columns.clear();
   states.clear();
   const float ia = 1 / a.z, ib = 1 / b.z, span = 1 / (xb - xa);
-  float nearest = 1e9f;
   for (int x = x0; x < x1; ++x) {
     const float xc = static_cast<float>(x) + 0.5f;
     const float t = clamp01((xc - xa) * span), iz = mixf(ia, ib, t), z = 1 / iz;
@@ -58,7 +57,6 @@ void fill_upright(const Stage& stage, Vec3 a, Vec3 b, float low, float high, Lab
     c.smear = std::abs(to - from) * ia * ib * z * z * span;
     c.cover = clamp01(std::min(xc + 0.5f, xb) - std::max(xc - 0.5f, xa));
     c.air = haze_at(stage.drive.weather, z);
-    nearest = std::min(nearest, z);
     columns.push_back(c);
     states.push_back(prepare(c));
   }
@@ -85,7 +83,7 @@ void fill_upright(const Stage& stage, Vec3 a, Vec3 b, float low, float high, Lab
       if (cover >= 0.996f)
         put(row[x], color, label);
       else
-        blend(row[x], color, cover, label);
+        blend(row[x], color, cover, cover >= 0.5f ? label : kKeep);
     }
   }
 }

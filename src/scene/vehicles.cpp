@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "src/scene/vehicles.h"
 
+#include <algorithm>
 #include <cmath>
 
 namespace anomaly::scene {
@@ -99,17 +100,37 @@ const Shape& shape_of(Vehicle kind) {
   }
 }
 
-constexpr Color kTyre{26, 26, 28}, kRim{132, 134, 138}, kGlass{38, 46, 54}, kPlastic{44, 45, 48};
+constexpr Color kTyre{26, 26, 28}, kRim{150, 152, 156}, kGlass{24, 29, 34}, kPlastic{44, 45, 48};
 
+// Two discs flush with the flanks, which the eye takes for wheels in their arches, and the treads below the
+// body.
 void wheels(Solid& solid, float half, float radius, float axle, Label label) {
-  for (float side : {-1.0f, 1.0f}) {
-    solid.prism({side * (half - 0.10f), radius, axle}, radius, 0.11f, 0, 12, kTyre, kTyre, label);
-    Solid rim;
-    rim.prism({side * (half - 0.09f), radius, axle}, radius * 0.62f, 0.112f, 0, 10, kRim, kRim, label);
-    for (Face& f : rim.faces()) {
-      f.bias = 0.12f;
+  auto disc = [&](float x, float r, Color color, float bias) {
+    for (int part = 0; part < 2; ++part) {  // halves: a face has at most eight corners
+      Face f;
+      for (int i = 0; i < 8; ++i) {
+        const float a = 3.14159265f * (static_cast<float>(part) + static_cast<float>(i) / 7);
+        f.corners[f.n++] = {x, radius + r * std::sin(a), axle + r * std::cos(a)};
+      }
+      f.color = color;
+      f.label = label;
+      f.bias = bias;
+      const Vec3 normal = cross(f.corners[1] - f.corners[0], f.corners[2] - f.corners[0]);
+      if (normal.x * x < 0) std::reverse(f.corners, f.corners + f.n);
       solid.faces().push_back(f);
     }
+  };
+  for (float side : {-1.0f, 1.0f}) {
+    const float x = side * (half + 0.012f);
+    disc(x, radius * 1.16f, {16, 16, 17}, 0.40f);
+    disc(x + side * 0.004f, radius, kTyre, 0.45f);
+    disc(x + side * 0.008f, radius * 0.64f, kRim, 0.50f);
+    disc(x + side * 0.010f, radius * 0.22f, kRim * 0.5f, 0.55f);
+    const float inner = side * (half - 0.22f), outer = side * half;
+    Solid tread;
+    tread.box({std::min(inner, outer), 0.0f, axle - radius * 0.80f},
+              {std::max(inner, outer), radius, axle + radius * 0.80f}, kTyre, label);
+    for (const Face& f : tread.faces()) solid.faces().push_back(f);
   }
 }
 
@@ -154,7 +175,7 @@ void car(const Stage& stage, const Pose& pose, const VehicleLook& look) {
       const Vec3 c = between(p[4], p[5], t1, x * 1.01f), d = between(p[4], p[5], t0, x * 1.01f);
       auto up = [&](Vec3 lo, Vec3 hi, float t) { return lo + (hi - lo) * t; };
       decal(body, {up(a, d, lift), up(b, c, lift), up(b, c, 0.88f), up(a, d, 0.88f)}, kGlass, label, hub,
-            0.75f, 0.25f);
+            0.55f, 0.25f);
     };
     if (split == 0.0f)
       pane(0.10f, 0.42f), pane(0.46f, 0.92f);
@@ -178,7 +199,7 @@ void car(const Stage& stage, const Pose& pose, const VehicleLook& look) {
   if (!van || dice.chance(0.6f)) {
     decal(body,
           {rear(0.10f, 3, -0.88f), rear(0.10f, 3, 0.88f), rear(0.88f, 3, 0.90f), rear(0.88f, 3, -0.90f)},
-          kGlass, label, hub, 0.8f, 0.3f);
+          kGlass, label, hub, 0.55f, 0.3f);
   }
   const Color red = look.braking ? Color{255, 60, 40} : lamps ? Color{226, 40, 30} : Color{140, 22, 24};
   for (float x : {-1.0f, 1.0f}) {
@@ -198,7 +219,7 @@ void car(const Stage& stage, const Pose& pose, const VehicleLook& look) {
   };
   decal(body,
         {front(0.08f, 5, -0.9f), front(0.08f, 5, 0.9f), front(0.92f, 5, 0.92f), front(0.92f, 5, -0.92f)},
-        kGlass, label, hub, 0.8f, 0.3f);
+        kGlass, label, hub, 0.55f, 0.3f);
   for (float x : {-1.0f, 1.0f}) {
     Face& f =
         decal(body,
@@ -259,13 +280,13 @@ void long_box(const Stage& stage, const Pose& pose, const VehicleLook& look) {
            {half * 0.9f, 1.5f, back - 0.01f},
            {half * 0.9f, high, back - 0.01f},
            {-half * 0.9f, high, back - 0.01f}},
-          kGlass, label, hub, 0.7f, 0.5f);
+          kGlass, label, hub, 0.55f, 0.5f);
     decal(body,
           {{-half * 0.94f, 1.05f, front + 0.01f},
            {half * 0.94f, 1.05f, front + 0.01f},
            {half * 0.94f, high, front + 0.01f},
            {-half * 0.94f, high, front + 0.01f}},
-          kGlass, label, hub, 0.8f, 0.5f);
+          kGlass, label, hub, 0.55f, 0.5f);
     Face& sign = decal(body,
                        {{-half * 0.6f, high + 0.08f, front + 0.02f},
                         {half * 0.6f, high + 0.08f, front + 0.02f},
@@ -427,6 +448,7 @@ VehicleLook random_vehicle(uint64_t key, bool highway) {
     static const Color liveries[] = {
         {214, 172, 44}, {178, 40, 42}, {40, 96, 150}, {226, 228, 228}, {62, 128, 84}};
     look.paint = liveries[dice.pick(5)];
+    if (!highway && dice.chance(0.3f)) look.kind = Vehicle::Tram;
   }
   return look;
 }
