@@ -17,6 +17,11 @@ ANOMALY_HD inline int tap_dx(int tap) {
   return tap % 3 - 1;
 }
 
+// One tap of one channel; taps are added in their order, 0 to 8.
+ANOMALY_HD inline void add_tap(float& sum, float weight, float value) {
+  sum += weight * value;
+}
+
 // One image's sizes, and where things of a pixel begin (N, H, W, C; weights N, H, W, 9, C).
 struct DepthwiseShape {
   int batch, height, width, channels;

@@ -34,13 +34,13 @@ ANOMALY_CLONES
 void accumulate_row(const float* const* rows, const float* row_weights, float weight, float* out, int width) {
   const float *a = rows[0], *b = rows[1], *c = rows[2], *d = rows[3];
   const float w[4] = {row_weights[0], row_weights[1], row_weights[2], row_weights[3]};
-#pragma GCC ivdep
+  ANOMALY_INDEPENDENT
   for (int x = 0; x < width; ++x) out[x] += weight * cubic_mix(a[x], b[x], c[x], d[x], w);
 }
 
 ANOMALY_CLONES
 void accumulate_equal(const float* in, float weight, float* out, int width) {
-#pragma GCC ivdep
+  ANOMALY_INDEPENDENT
   for (int x = 0; x < width; ++x) out[x] += weight * in[x];
 }
 

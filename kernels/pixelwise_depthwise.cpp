@@ -16,17 +16,18 @@ void forward_pixel(const float* const* in, const float* weights, float* out, int
               *i7 = in[7], *i8 = in[8];
   const std::ptrdiff_t n = channels;
   const float* w = weights;
-#pragma GCC ivdep
+  ANOMALY_INDEPENDENT
   for (std::ptrdiff_t c = 0; c < n; ++c) {
-    float sum = w[c] * i0[c];
-    sum += w[c + n] * i1[c];
-    sum += w[c + 2 * n] * i2[c];
-    sum += w[c + 3 * n] * i3[c];
-    sum += w[c + 4 * n] * i4[c];
-    sum += w[c + 5 * n] * i5[c];
-    sum += w[c + 6 * n] * i6[c];
-    sum += w[c + 7 * n] * i7[c];
-    sum += w[c + 8 * n] * i8[c];
+    float sum = 0;
+    add_tap(sum, w[c], i0[c]);
+    add_tap(sum, w[c + n], i1[c]);
+    add_tap(sum, w[c + 2 * n], i2[c]);
+    add_tap(sum, w[c + 3 * n], i3[c]);
+    add_tap(sum, w[c + 4 * n], i4[c]);
+    add_tap(sum, w[c + 5 * n], i5[c]);
+    add_tap(sum, w[c + 6 * n], i6[c]);
+    add_tap(sum, w[c + 7 * n], i7[c]);
+    add_tap(sum, w[c + 8 * n], i8[c]);
     out[c] = sum;
   }
 }
@@ -37,7 +38,7 @@ void weight_gradient_pixel(const float* grad, const float* const* in, float* out
   for (int t = 0; t < kTaps; ++t) {
     const float* source = in[t];
     float* target = out + static_cast<std::ptrdiff_t>(t) * channels;
-#pragma GCC ivdep
+    ANOMALY_INDEPENDENT
     for (int c = 0; c < channels; ++c) target[c] = grad[c] * source[c];
   }
 }
@@ -73,17 +74,18 @@ void input_gradient_pixel(const float* const* grad, const float* const* weights,
               *g6 = grad[6], *g7 = grad[7], *g8 = grad[8];
   const float *w0 = weights[0], *w1 = weights[1], *w2 = weights[2], *w3 = weights[3], *w4 = weights[4],
               *w5 = weights[5], *w6 = weights[6], *w7 = weights[7], *w8 = weights[8];
-#pragma GCC ivdep
+  ANOMALY_INDEPENDENT
   for (int c = 0; c < channels; ++c) {
-    float sum = w0[c] * g0[c];
-    sum += w1[c] * g1[c];
-    sum += w2[c] * g2[c];
-    sum += w3[c] * g3[c];
-    sum += w4[c] * g4[c];
-    sum += w5[c] * g5[c];
-    sum += w6[c] * g6[c];
-    sum += w7[c] * g7[c];
-    sum += w8[c] * g8[c];
+    float sum = 0;
+    add_tap(sum, w0[c], g0[c]);
+    add_tap(sum, w1[c], g1[c]);
+    add_tap(sum, w2[c], g2[c]);
+    add_tap(sum, w3[c], g3[c]);
+    add_tap(sum, w4[c], g4[c]);
+    add_tap(sum, w5[c], g5[c]);
+    add_tap(sum, w6[c], g6[c]);
+    add_tap(sum, w7[c], g7[c]);
+    add_tap(sum, w8[c], g8[c]);
     out[c] = sum;
   }
 }

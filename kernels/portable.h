@@ -21,3 +21,12 @@
 #else
 #define ANOMALY_CLONES
 #endif
+
+// Before a loop whose turns do not write what others read.
+#if defined(__clang__)
+#define ANOMALY_INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
+#elif defined(__GNUC__)
+#define ANOMALY_INDEPENDENT _Pragma("GCC ivdep")
+#else
+#define ANOMALY_INDEPENDENT
+#endif

@@ -8,6 +8,10 @@
 #include <string>
 #include <vector>
 
+#if defined(_OPENMP)
+#include <omp.h>
+#endif
+
 #include "kernels/bilinear_math.h"
 #include "kernels/uncertainty_math.h"
 
@@ -151,6 +155,22 @@ class RowPair {
   std::vector<float> store_, scratch_;
 };
 
+int threads() {
+#if defined(_OPENMP)
+  return omp_get_max_threads();
+#else
+  return 1;
+#endif
+}
+
+int this_thread() {
+#if defined(_OPENMP)
+  return omp_get_thread_num();
+#else
+  return 0;
+#endif
+}
+
 }  // namespace uncertainty_detail
 
 void uncertainty_maps(const float* logits, int classes, int in_width, int in_height, int out_width,
@@ -172,9 +192,11 @@ void uncertainty_maps(const float* logits, int classes, int in_width, int in_hei
 
   const float inf = std::numeric_limits<float>::infinity();
   float low_entropy = inf, high_entropy = -inf, low_distance = inf, high_distance = -inf;
+  // Out of the parallel region: an exception must not leave one.
+  std::vector<RowPair> row_pairs(static_cast<size_t>(threads()), RowPair(classes));
 #pragma omp parallel reduction(min : low_entropy, low_distance) reduction(max : high_entropy, high_distance)
   {
-    RowPair rows(classes);
+    RowPair& rows = row_pairs[static_cast<size_t>(this_thread())];
     BlockResult result;
     Lanes lanes;
     std::fill_n(lanes.low_entropy, kBlock, inf);

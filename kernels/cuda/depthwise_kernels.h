@@ -63,7 +63,7 @@ struct DepthwiseForward : DepthwiseGrid<V> {
       const Floats<V> k = load_once<V>(w + t * channels);
       const Floats<V> in = this->neighbour(input, p, p.y + tap_dy(t), p.x + tap_dx(t));
       ANOMALY_UNROLL
-      for (int i = 0; i < V; ++i) sum.v[i] += k.v[i] * in.v[i];
+      for (int i = 0; i < V; ++i) add_tap(sum.v[i], k.v[i], in.v[i]);
     }
     store<V>(output + pixel * channels + p.channel, sum);
   }
@@ -84,11 +84,14 @@ struct DepthwiseWeightGradient : DepthwiseGrid<V> {
     const std::ptrdiff_t channels = this->shape.channels, pixel = this->shape.pixel(p.n, p.y, p.x);
     const Floats<V> grad = load<V>(grad_output + pixel * channels + p.channel);
     float* out = grad_weights + pixel * kTaps * channels + p.channel;
+    Floats<V> in[kTaps];  // all of them at once: nine loads in flight
+    ANOMALY_UNROLL
+    for (int t = 0; t < kTaps; ++t) in[t] = this->neighbour(input, p, p.y + tap_dy(t), p.x + tap_dx(t));
     ANOMALY_UNROLL
     for (int t = 0; t < kTaps; ++t) {
-      Floats<V> product = this->neighbour(input, p, p.y + tap_dy(t), p.x + tap_dx(t));
+      Floats<V> product;
       ANOMALY_UNROLL
-      for (int i = 0; i < V; ++i) product.v[i] = grad.v[i] * product.v[i];
+      for (int i = 0; i < V; ++i) product.v[i] = grad.v[i] * in[t].v[i];
       store_once<V>(out + t * channels, product);
     }
   }
@@ -112,14 +115,13 @@ struct DepthwiseInputGradient : DepthwiseGrid<V> {
     for (int t = 0; t < kTaps; ++t) {
       // The pixel to which tap t carried this one.
       const int y = p.y - tap_dy(t), x = p.x - tap_dx(t);
-      Floats<V> k{}, grad{};
-      if (this->shape.inside(y, x)) {
-        const std::ptrdiff_t pixel = this->shape.pixel(p.n, y, x);
-        k = load_once<V>(weights + (pixel * kTaps + t) * channels + p.channel);
-        grad = load<V>(grad_output + pixel * channels + p.channel);
-      }
+      // Outside, its own is loaded and left out: no branch parts the eighteen loads.
+      const bool inside = this->shape.inside(y, x);
+      const std::ptrdiff_t pixel = inside ? this->shape.pixel(p.n, y, x) : this->shape.pixel(p.n, p.y, p.x);
+      const Floats<V> k = load_once<V>(weights + (pixel * kTaps + t) * channels + p.channel);
+      const Floats<V> grad = load<V>(grad_output + pixel * channels + p.channel);
       ANOMALY_UNROLL
-      for (int i = 0; i < V; ++i) sum.v[i] += k.v[i] * grad.v[i];
+      for (int i = 0; i < V; ++i) add_tap(sum.v[i], inside ? k.v[i] : 0.0f, inside ? grad.v[i] : 0.0f);
     }
     store<V>(grad_input + this->shape.pixel(p.n, p.y, p.x) * channels + p.channel, sum);
   }
