@@ -20,6 +20,7 @@
 
 #include "gst/lib/gstanomalymeta.h"
 #include "gst/plugin/overlaydraw.h"
+#include "gst/plugin/overlaysides.h"
 #include "gst/plugin/videoview.h"
 
 GST_DEBUG_CATEGORY_STATIC(anomalyoverlay_debug);
@@ -52,6 +53,7 @@ struct _GstAnomalyOverlay {
   anomaly::OverlayStyle* style;
   gint style_colormap;  // that style->colors was made from, -1 = none
   bool draws;
+  bool sides;  // as negotiated: the output is twice as wide
 };
 
 G_DEFINE_TYPE(GstAnomalyOverlay, gst_anomaly_overlay, GST_TYPE_VIDEO_FILTER)
@@ -94,6 +96,8 @@ static GType mode_get_type() {
       {static_cast<gint>(anomaly::OverlayMode::Blend), "Heatmap over the frame, from the threshold on",
        "blend"},
       {static_cast<gint>(anomaly::OverlayMode::Map), "The scores alone, all of them, on black", "map"},
+      {static_cast<gint>(anomaly::OverlayMode::SideBySide),
+       "The picture, and beside it what blend makes of it", "side-by-side"},
       {0, nullptr, nullptr}};
   static const GType type = g_enum_register_static("GstAnomalyOverlayMode", values);
   return type;
@@ -138,6 +142,41 @@ static GstFlowReturn post_failure(GstAnomalyOverlay* self, const std::exception&
   return GST_FLOW_ERROR;
 }
 
+static bool wants_sides(GstAnomalyOverlay* self) {
+  GST_OBJECT_LOCK(self);
+  const gint mode = self->mode;
+  GST_OBJECT_UNLOCK(self);
+  return mode == static_cast<gint>(anomaly::OverlayMode::SideBySide);
+}
+
+static GstCaps* gst_anomaly_overlay_transform_caps(GstBaseTransform* trans, GstPadDirection direction,
+                                                   GstCaps* caps, GstCaps* filter) {
+  GstCaps* other = wants_sides(GST_ANOMALY_OVERLAY(trans))
+                       ? anomaly::side_by_side_caps(caps, direction == GST_PAD_SRC)
+                       : gst_caps_ref(caps);
+  if (!filter) return other;
+  GstCaps* both = gst_caps_intersect_full(filter, other, GST_CAPS_INTERSECT_FIRST);
+  gst_caps_unref(other);
+  return both;
+}
+
+static gboolean gst_anomaly_overlay_set_info(GstVideoFilter* filter, [[maybe_unused]] GstCaps* incaps,
+                                             GstVideoInfo* in, [[maybe_unused]] GstCaps* outcaps,
+                                             GstVideoInfo* out) {
+  GstAnomalyOverlay* self = GST_ANOMALY_OVERLAY(filter);
+  self->sides = GST_VIDEO_INFO_WIDTH(in) != GST_VIDEO_INFO_WIDTH(out);
+  gst_base_transform_set_in_place(GST_BASE_TRANSFORM(self), !self->sides);
+  return TRUE;
+}
+
+// The left half is the frame that the metadata tells of.
+static gboolean gst_anomaly_overlay_transform_meta(GstBaseTransform* trans, GstBuffer* output, GstMeta* meta,
+                                                   GstBuffer* input) {
+  if (meta->info->api == GST_ANOMALY_META_API_TYPE) return TRUE;
+  return GST_BASE_TRANSFORM_CLASS(gst_anomaly_overlay_parent_class)
+      ->transform_meta(trans, output, meta, input);
+}
+
 static GstFlowReturn gst_anomaly_overlay_prepare_output_buffer(GstBaseTransform* trans, GstBuffer* input,
                                                                GstBuffer** output) {
   GstAnomalyOverlay* self = GST_ANOMALY_OVERLAY(trans);
@@ -149,7 +188,7 @@ static GstFlowReturn gst_anomaly_overlay_prepare_output_buffer(GstBaseTransform*
   } catch (const std::exception& failure) {
     return post_failure(self, failure);
   }
-  if (!self->draws) {
+  if (!self->draws && !self->sides) {
     *output = input;  // even where it is shared: nothing will touch it
     return GST_FLOW_OK;
   }
@@ -175,9 +214,28 @@ static GstFlowReturn gst_anomaly_overlay_transform_frame_ip(GstVideoFilter* filt
   return GST_FLOW_OK;
 }
 
+static GstFlowReturn gst_anomaly_overlay_transform_frame(GstVideoFilter* filter, GstVideoFrame* in,
+                                                         GstVideoFrame* out) {
+  GstAnomalyOverlay* self = GST_ANOMALY_OVERLAY(filter);
+  anomaly::FrameView picture;
+  anomaly::MutableFrameView both;
+  if (!anomaly::frame_view(*in, &picture) || !anomaly::mutable_frame_view(*out, &both))
+    return GST_FLOW_NOT_NEGOTIATED;
+  try {
+    const anomaly::MutableFrameView right = anomaly::copy_to_both_sides(picture, both);
+    if (self->draws)
+      for_each_meta(in->buffer,
+                    [&](const GstAnomalyMeta& meta) { anomaly::draw(right, meta, *self->style); });
+  } catch (const std::exception& failure) {
+    return post_failure(self, failure);
+  }
+  return GST_FLOW_OK;
+}
+
 static void gst_anomaly_overlay_set_property(GObject* object, guint id, const GValue* value,
                                              GParamSpec* spec) {
   GstAnomalyOverlay* self = GST_ANOMALY_OVERLAY(object);
+  const bool sides = wants_sides(self);
   GST_OBJECT_LOCK(self);
   switch (id) {
     case PROP_MODE:
@@ -211,6 +269,7 @@ static void gst_anomaly_overlay_set_property(GObject* object, guint id, const GV
       G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, spec);
   }
   GST_OBJECT_UNLOCK(self);
+  if (wants_sides(self) != sides) gst_base_transform_reconfigure_src(GST_BASE_TRANSFORM(self));
 }
 
 static void gst_anomaly_overlay_get_property(GObject* object, guint id, GValue* value, GParamSpec* spec) {
@@ -337,7 +396,11 @@ static void gst_anomaly_overlay_class_init(GstAnomalyOverlayClass* klass) {
   add_pad_template(element_class, "sink", GST_PAD_SINK);
   add_pad_template(element_class, "src", GST_PAD_SRC);
 
+  transform_class->transform_caps = gst_anomaly_overlay_transform_caps;
+  transform_class->transform_meta = gst_anomaly_overlay_transform_meta;
   transform_class->prepare_output_buffer = gst_anomaly_overlay_prepare_output_buffer;
   transform_class->transform_ip = gst_anomaly_overlay_transform_ip;
+  GST_VIDEO_FILTER_CLASS(klass)->set_info = gst_anomaly_overlay_set_info;
+  GST_VIDEO_FILTER_CLASS(klass)->transform_frame = gst_anomaly_overlay_transform_frame;
   GST_VIDEO_FILTER_CLASS(klass)->transform_frame_ip = gst_anomaly_overlay_transform_frame_ip;
 }

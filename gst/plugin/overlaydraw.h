@@ -17,8 +17,9 @@ using ColorTable = std::array<uint8_t, 256 * 3>;
 ColorTable color_table(int opencv_colormap);
 
 enum class OverlayMode : int {
-  Blend,  // heatmap over the frame, from the threshold on
-  Map,    // the scores alone, all of them, on black
+  Blend,       // heatmap over the frame, from the threshold on
+  Map,         // the scores alone, all of them, on black
+  SideBySide,  // Blend, on a copy beside the picture: draw() does the same for both
 };
 
 struct OverlayStyle {

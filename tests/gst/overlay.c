@@ -391,6 +391,74 @@ GST_START_TEST(test_map_mode) {
 }
 GST_END_TEST;
 
+/* The left half is the picture, the right half what blending makes of it. */
+GST_START_TEST(test_side_by_side) {
+  GArray* names = formats();
+  for (guint i = 0; i < names->len; i++) {
+    const GstVideoInfo info = make_info(g_array_index(names, gchar*, i), 36, 17);
+    const GstVideoInfo wide = make_info(g_array_index(names, gchar*, i), 72, 17);
+    GstHarness *blend = overlay_new(&info, "opacity=1"),
+               *sides = overlay_new(&info, "opacity=1 mode=side-by-side");
+    GstBuffer* frame = padded(test_frame_new(&info), &info, 8);
+    GstBuffer* plain = gst_harness_push_and_pull(sides, gst_buffer_copy_deep(frame));
+    add_halves(frame, 36, 17);
+    GstBuffer* blended = gst_harness_push_and_pull(blend, gst_buffer_copy_deep(frame));
+    GstBuffer* both = gst_harness_push_and_pull(sides, gst_buffer_copy_deep(frame));
+    GstCaps* caps = gst_pad_get_current_caps(sides->sinkpad);
+    gint width;
+    fail_unless(gst_structure_get_int(gst_caps_get_structure(caps, 0), "width", &width));
+    fail_unless_equals_int(width, 72);
+    gst_caps_unref(caps);
+    test_rectangle_equals(gst_buffer_get_anomaly_meta(both), 0, 0, 36, 17);
+
+    /* Against the picture twice, only the right half's drawing shows; and it is the blended one's. */
+    guint8 *changed = differences(&wide, plain, both), *expected = differences(&info, frame, blended);
+    fail_unless_equals_int(count_changed(changed, 72, 0, 0, 36, 17), 0);
+    for (gint y = 0; y < 17; y++) fail_unless(memcmp(changed + y * 72 + 36, expected + y * 36, 36) == 0);
+    g_free(expected);
+    g_free(changed);
+    gst_buffer_unref(plain);
+    gst_buffer_unref(both);
+    gst_buffer_unref(blended);
+    gst_buffer_unref(frame);
+    gst_harness_teardown(sides);
+    gst_harness_teardown(blend);
+  }
+  formats_free(names);
+}
+GST_END_TEST;
+
+/* To side by side and back between two frames; an odd width has no other side. */
+GST_START_TEST(test_mode_while_playing) {
+  const GstVideoInfo info = make_info("RGB", 8, 4), odd = make_info("RGB", 7, 4);
+  GstHarness* harness = overlay_new(&info, "opacity=1");
+  GstElement* overlay = gst_harness_find_element(harness, "anomalyoverlay");
+  GstBuffer* frame = test_frame_new(&info);
+  same_buffer(harness, gst_buffer_copy_deep(frame));
+  gst_util_set_object_arg(G_OBJECT(overlay), "mode", "side-by-side");
+  GstBuffer* both = gst_harness_push_and_pull(harness, gst_buffer_copy_deep(frame));
+  fail_unless_equals_int(gst_buffer_get_size(both), 2 * 8 * 3 * 4);
+  for (guint y = 0; y < 4; y++) {
+    GstMapInfo map;
+    fail_unless(gst_buffer_map(frame, &map, GST_MAP_READ));
+    fail_unless_equals_int(gst_buffer_memcmp(both, y * 48, map.data + y * 24, 24), 0);
+    fail_unless_equals_int(gst_buffer_memcmp(both, y * 48 + 24, map.data + y * 24, 24), 0);
+    gst_buffer_unmap(frame, &map);
+  }
+  gst_buffer_unref(both);
+  gst_util_set_object_arg(G_OBJECT(overlay), "mode", "blend");
+  same_buffer(harness, gst_buffer_copy_deep(frame));
+  gst_buffer_unref(frame);
+
+  gst_util_set_object_arg(G_OBJECT(overlay), "mode", "side-by-side");
+  GstCaps* caps = gst_video_info_to_caps((GstVideoInfo*)&odd);
+  fail_if(gst_pad_query_accept_caps(GST_PAD_PEER(harness->srcpad), caps));
+  gst_caps_unref(caps);
+  gst_object_unref(overlay);
+  gst_harness_teardown(harness);
+}
+GST_END_TEST;
+
 GST_START_TEST(test_legend) {
   const GstVideoInfo info = make_info("I420", 300, 240);
   GstHarness* harness = overlay_new(&info, "legend=true colormap=hot");
@@ -521,6 +589,8 @@ static Suite* anomalyoverlay_suite(void) {
   tcase_add_test(tests, test_score_bar);
   tcase_add_test(tests, test_contours);
   tcase_add_test(tests, test_map_mode);
+  tcase_add_test(tests, test_side_by_side);
+  tcase_add_test(tests, test_mode_while_playing);
   tcase_add_test(tests, test_legend);
   tcase_add_test(tests, test_rectangle);
   tcase_add_test(tests, test_scaled);

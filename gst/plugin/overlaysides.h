@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// The side by side mode of anomalyoverlay: caps twice as wide, and the frame twice in it.
+#pragma once
+
+#include <gst/video/video.h>
+
+#include "kernels/frame_view.h"
+
+namespace anomaly {
+
+// `caps` with every width doubled, or, if `halve`, halved: what lies on the other side of the element. Odd
+// widths have no other side, since pixels that share chroma must not be split. Transfer full; may be empty.
+GstCaps* side_by_side_caps(GstCaps* caps, bool halve);
+
+// Copies `in` into both halves of `out`, twice as wide and of the same format, and returns the right half to
+// draw on.
+MutableFrameView copy_to_both_sides(const FrameView& in, const MutableFrameView& out);
+
+}  // namespace anomaly
