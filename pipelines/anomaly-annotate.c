@@ -17,7 +17,7 @@
 
 typedef struct {
   GMainLoop *loop;
-  GstElement *pipeline, *parse, *video_in, *mux;
+  GstElement *pipeline, *parse, *video_in, *detect, *mux;
   gchar *input, *output, *lines, *output_part, *lines_part;
   gint frames; /* atomic; finished frames */
   GstClockTime position; /* of the newest finished frame */
@@ -195,6 +195,7 @@ build_video (App * app)
   g_object_set (sink, "location", app->output_part, NULL);
 
   app->video_in = deinterlace;
+  app->detect = detect;
   if (!gst_element_link_many (deinterlace, flip, in, detect, ahead, overlay, publish, out, filter, box, encode, parse,
           queue, app->mux, sink, NULL)) {
     complain ("the elements could not be linked; check the installation with gst-inspect-1.0 anomalydetect");
@@ -488,6 +489,19 @@ check_output (App * app)
   return ok;
 }
 
+/* Weights have terms of their own, which the code's licence does not cover. */
+static void
+show_model (App * app)
+{
+  GstStructure *stats = NULL;
+  g_object_get (app->detect, "stats", &stats, NULL);
+  if (!stats)
+    return;
+  g_print ("model:    %s on %s\nits terms: %s\n", gst_structure_get_string (stats, "model"),
+      gst_structure_get_string (stats, "device"), gst_structure_get_string (stats, "license"));
+  gst_structure_free (stats);
+}
+
 static void
 finish_files (App * app)
 {
@@ -507,6 +521,7 @@ finish_files (App * app)
     return;
   }
   g_print ("%d frames%s\nvideo:    %s\nmetadata: %s\n", frames, app->status ? " (incomplete)" : "", app->output, app->lines);
+  show_model (app);
 }
 
 static gchar *

@@ -19,5 +19,4 @@ export GST_PLUGIN_PATH=$build/gst/plugin${GST_PLUGIN_PATH:+:$GST_PLUGIN_PATH}
 export GST_REGISTRY_UPDATE=${GST_REGISTRY_UPDATE:-yes}
 if [ "${1:-}" = --help-all ]; then exec "$build/pipelines/anomaly-annotate" --help; fi
 
-echo "The built-in weights were trained on research data: see models/MODEL_CARD.md for their terms of use." >&2
 exec "$build/pipelines/anomaly-annotate" "$@"
