@@ -80,7 +80,7 @@ class CoverageBrush : public Brush {
  public:
   void levels(const float* values, int count, int16_t* out) const override {
     for (int i = 0; i < count; ++i) {
-      const int level = static_cast<int>(values[i] + 0.5F);
+      const int level = add_half(values[i]);
       out[i] = static_cast<int16_t>(level > 0 ? level : -1);
     }
   }

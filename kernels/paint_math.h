@@ -52,13 +52,13 @@ ANOMALY_HD inline float interpolate(float a, float b, float weight) {
 // The colour map's entry for a score, -1 where it is below the threshold or NaN.
 ANOMALY_HD inline int16_t heat_level(float score, float threshold) {
   const float limited = score < 0 ? 0 : score > 1 ? 1 : score;
-  return score >= threshold ? static_cast<int16_t>(limited * 255 + 0.5f) : static_cast<int16_t>(-1);
+  return score >= threshold ? static_cast<int16_t>(add_half(limited * 255)) : static_cast<int16_t>(-1);
 }
 
 // Alpha (0..256) of a level: the opacity, growing with the score.
 ANOMALY_HD inline int heat_alpha(int level, float opacity) {
   const float limited = opacity < 0 ? 0 : opacity > 1 ? 1 : opacity;
-  return static_cast<int>(256 * limited * static_cast<float>(level) / 255 + 0.5f);
+  return add_half(256 * limited * static_cast<float>(level) / 255);
 }
 
 // An R'G'B' colour of 8 bits as the samples of a format's components. Grey: BT.601 luma, full range.
@@ -81,13 +81,11 @@ ANOMALY_HD inline SampleColour sample_colour(const PixelFormatInfo& info, ColorM
   const double luma = (w.red * r + (1 - w.red - w.blue) * g + w.blue * b) / 255;
   const int depth = info.component[0].depth, top = (1 << depth) - 1, scale = 1 << (depth - 8);
   const bool full = gray || range == ColorRange::Full;
-  out.v[0] = clamp_int(static_cast<int>((full ? top * luma : scale * (16 + 219 * luma)) + 0.5), 0, top);
+  out.v[0] = clamp_int(add_half(full ? top * luma : scale * (16 + 219 * luma)), 0, top);
   if (gray) return out;
   const double c_range = full ? top : 224 * scale;
-  out.v[1] = clamp_int(
-      static_cast<int>(128 * scale + c_range * (b / 255.0 - luma) / (2 * (1 - w.blue)) + 0.5), 0, top);
-  out.v[2] = clamp_int(static_cast<int>(128 * scale + c_range * (r / 255.0 - luma) / (2 * (1 - w.red)) + 0.5),
-                       0, top);
+  out.v[1] = clamp_int(add_half(128 * scale + c_range * (b / 255.0 - luma) / (2 * (1 - w.blue))), 0, top);
+  out.v[2] = clamp_int(add_half(128 * scale + c_range * (r / 255.0 - luma) / (2 * (1 - w.red))), 0, top);
   return out;
 }
 

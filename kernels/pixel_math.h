@@ -38,8 +38,14 @@ struct YuvToRgb {
   int32_t add_r, add_g, add_b;
 };
 
+// v + 1/2 without its fraction: the nearest whole number of v >= 0.
+template <typename Float>
+ANOMALY_HD inline int add_half(Float v) {
+  const Float half = 1 / Float{2};
+  return static_cast<int>(v + half);
+}
 ANOMALY_HD inline int32_t round_to_int(double v) {
-  return static_cast<int32_t>(v < 0 ? v - 0.5 : v + 0.5);
+  return v < 0 ? -add_half(-v) : add_half(v);
 }
 
 ANOMALY_HD inline YuvToRgb yuv_to_rgb_matrix(ColorMatrix matrix, ColorRange range, int depth) {

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "kernels/pixel_math.h"
+
 namespace anomaly {
 
 ResampleFilter bicubic_filter(int in_size, int out_size) {
@@ -20,8 +22,8 @@ ResampleFilter bicubic_filter(int in_size, int out_size) {
   f.weight.assign(static_cast<size_t>(out_size) * f.taps, 0.0);
   for (int i = 0; i < out_size; ++i) {
     const double centre = (i + 0.5) * scale;
-    const int first = std::max(static_cast<int>(centre - support + 0.5), 0);
-    const int end = std::min(static_cast<int>(centre + support + 0.5), in_size);
+    const int first = std::max(add_half(centre - support), 0);
+    const int end = std::min(add_half(centre + support), in_size);
     double* w = &f.weight[static_cast<size_t>(i) * f.taps];
     double sum = 0;
     for (int t = 0; t < end - first; ++t) sum += w[t] = bicubic_weight((t + first - centre + 0.5) * inverse);

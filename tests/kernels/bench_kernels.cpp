@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <functional>
+#include <utility>
 #include <vector>
 
 #include "kernels/heatmap.h"
@@ -78,7 +79,8 @@ int main(int argc, char** argv) {
   HeatmapStyle style;
   style.lut = lut.data();
 
-  for (const auto& [width, height] : {std::pair{960, 540}, std::pair{1920, 1080}}) {
+  for (const auto& size : {std::pair{960, 540}, std::pair{1920, 1080}}) {
+    const int width = size.first, height = size.second;
     std::printf("%dx%d, fastest of %d runs, milliseconds\n", width, height, repeats);
     std::printf("%-12s %14s %14s %14s %14s\n", "format", "ingest 512x256", "to R'G'B'", "heatmap",
                 "10 boxes");

@@ -173,7 +173,7 @@ void heatmap_case(const Facts& facts, int w, int h, Layout layout, ColorMatrix m
       },
       [&](float v) {
         const double limited = std::clamp(v, 0.0F, 1.0F);
-        const int entry = static_cast<int>(limited * 255 + 0.5);
+        const int entry = static_cast<int>(std::lround(limited * 255));
         return Paint{v >= threshold, limited * opacity,
                      Colour{lut[3 * entry], lut[3 * entry + 1], lut[3 * entry + 2]}};
       });
@@ -233,7 +233,8 @@ TEST(opacity_follows_the_score) {
   style.lut = white.data();
   style.opacity = 0.5F;
   style.threshold = 0.1F;
-  for (const auto& [score, expected] : {std::pair{1.0F, 128}, {0.5F, 64}, {2.0F, 128}, {0.1F, 13}, {0.0999F, 0}}) {
+  for (const auto& [score, expected] :
+       {std::pair{1.0F, 128}, {0.5F, 64}, {2.0F, 128}, {0.1F, 13}, {0.0999F, 0}}) {
     uint8_t pixel[3] = {};
     MutableFrameView v;
     v.width = v.height = 1;
@@ -283,7 +284,7 @@ TEST(masks_on_every_format) {
                        : 0.0F;
           },
           [](float coverage) {
-            const int whole = static_cast<int>(coverage + 0.5F);
+            const int whole = static_cast<int>(std::lround(coverage));
             return Paint{whole > 0, whole / 255.0, {10, 200, 60}};
           });
   });
