@@ -413,7 +413,8 @@ GST_START_TEST(test_stats) {
   fail_unless_equals_string(gst_structure_get_string(stats, "license"), "none: random numbers");
   fail_unless_equals_string(gst_structure_get_string(stats, "device"), "cpu");
   fail_unless_equals_string(gst_structure_get_string(stats, "method"), "synboost");
-  fail_unless_equals_string(gst_structure_get_string(stats, "model-path"), test_bundle().c_str());
+  const std::string bundle = test_bundle();
+  fail_unless_equals_string(gst_structure_get_string(stats, "model-path"), bundle.c_str());
   gdouble mean = 0, last = 0;
   fail_unless(gst_structure_get(stats, "mean-inference-ms", G_TYPE_DOUBLE, &mean, "last-inference-ms",
                                 G_TYPE_DOUBLE, &last, nullptr));

@@ -16,10 +16,10 @@ inline std::string test_bundle() {
   return path;
 }
 
-// The element with the suites' bundle, on two threads, and `properties`, not started.
+// The element with the suites' bundle, on one thread, and `properties`, not started.
 inline GstElement* detect_new(const std::string& properties = "") {
   const std::string launch =
-      "anomalydetect device=cpu threads=2 model=\"" + test_bundle() + "\" " + properties;
+      "anomalydetect device=cpu threads=1 model=\"" + test_bundle() + "\" " + properties;
   GError* error = nullptr;
   GstElement* element = gst_parse_launch(launch.c_str(), &error);
   fail_unless(error == nullptr, "%s: %s", launch.c_str(), error ? error->message : "");
