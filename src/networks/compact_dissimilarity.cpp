@@ -9,6 +9,7 @@
 #include <ATen/ops/upsample_nearest2d.h>
 
 #include "src/networks/compact_architecture.h"
+#include "src/networks/one_hot.h"
 
 namespace anomaly {
 
@@ -117,7 +118,7 @@ at::Tensor CompactDissimilarityImpl::forward(const at::Tensor& frame, const at::
   const auto format = at::MemoryFormat::ChannelsLast;
   const int64_t batch = frame.size(0);
   const auto both = image_(at::cat({frame, synthesis}).contiguous(format));
-  const at::Tensor planes = class_planes(labels, options_.classes);
+  const at::Tensor planes = one_hot(labels, options_.classes, options_.classes);
   const auto semantic = semantic_(planes);
   std::array<at::Tensor, 4> doubt;
   if (options_.uncertainty) doubt = uncertainty_(maps.contiguous(format));

@@ -2,12 +2,11 @@
 #include "src/networks/compact_generator.h"
 
 #include <ATen/TensorOperators.h>
-#include <ATen/ops/cat.h>
 #include <ATen/ops/pixel_shuffle.h>
 #include <ATen/ops/upsample_nearest2d.h>
-#include <ATen/ops/zeros_like.h>
 
 #include "src/networks/compact_architecture.h"
+#include "src/networks/one_hot.h"
 
 namespace anomaly {
 
@@ -120,20 +119,19 @@ at::Tensor CompactGeneratorImpl::forward(const at::Tensor& labels, const at::Ten
 }
 
 at::Tensor label_planes(const at::Tensor& labels) {
-  at::Tensor edges = at::zeros_like(labels, labels.options().dtype(at::kBool));
-  const int64_t height = labels.size(1), width = labels.size(2);
-  if (width > 1) {
-    const at::Tensor differs = labels.narrow(2, 1, width - 1).ne(labels.narrow(2, 0, width - 1));
-    edges.narrow(2, 1, width - 1).logical_or_(differs);
-    edges.narrow(2, 0, width - 1).logical_or_(differs);
+  const at::Tensor ids = labels.contiguous();
+  const at::Tensor planes = one_hot(ids, kLabelIds, kLabelIds + 1);
+  const int64_t batch = ids.size(0), height = ids.size(1), width = ids.size(2);
+  const auto* from = ids.const_data_ptr<uint8_t>();
+  auto* to = planes.mutable_data_ptr<float>() + kLabelIds;  // the edge plane, beside each pixel's classes
+  for (int64_t i = 0; i < batch * height * width; ++i) {
+    const int64_t x = i % width, y = i / width % height;
+    const uint8_t id = from[i];
+    const bool edge = (x > 0 && from[i - 1] != id) || (x + 1 < width && from[i + 1] != id) ||
+                      (y > 0 && from[i - width] != id) || (y + 1 < height && from[i + width] != id);
+    if (edge) to[i * (kLabelIds + 1)] = 1;
   }
-  if (height > 1) {
-    const at::Tensor differs = labels.narrow(1, 1, height - 1).ne(labels.narrow(1, 0, height - 1));
-    edges.narrow(1, 1, height - 1).logical_or_(differs);
-    edges.narrow(1, 0, height - 1).logical_or_(differs);
-  }
-  return at::cat({class_planes(labels, kLabelIds), edges.to(at::kFloat).unsqueeze(1)}, 1)
-      .contiguous(at::MemoryFormat::ChannelsLast);
+  return planes;
 }
 
 }  // namespace anomaly

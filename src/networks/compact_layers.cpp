@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "src/networks/compact_layers.h"
 
-#include <ATen/ops/arange.h>
 #include <ATen/ops/rsqrt.h>
 #include <ATen/ops/upsample_bilinear2d.h>
 
@@ -59,12 +58,6 @@ at::Tensor run_stage(const torch::nn::ModuleList& stage, at::Tensor x) {
 
 at::Tensor upsample_to(const at::Tensor& x, const at::Tensor& like) {
   return at::upsample_bilinear2d(x, like.sizes().slice(2), true);
-}
-
-at::Tensor class_planes(const at::Tensor& ids, int64_t count) {
-  // N x H x W x count in memory is channels-last N x count x H x W.
-  const at::Tensor classes = at::arange(count, ids.options());
-  return ids.unsqueeze(-1).eq(classes).to(at::kFloat).permute({0, 3, 1, 2});
 }
 
 void to_inference(torch::nn::Module& network) {

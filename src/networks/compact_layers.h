@@ -50,9 +50,6 @@ at::Tensor run_stage(const torch::nn::ModuleList& stage, at::Tensor x);
 // Bilinear, align_corners = true, to the height and width of `like`.
 at::Tensor upsample_to(const at::Tensor& x, const at::Tensor& like);
 
-// One-hot of ids (N x H x W uint8) as float32 N x count x H x W, channels last. An id >= count gives zeros.
-at::Tensor class_planes(const at::Tensor& ids, int64_t count);
-
 // Turns a whole network into its inference form: evaluation mode, folded, channels last, no gradients.
 void to_inference(torch::nn::Module& network);
 

@@ -63,7 +63,7 @@ NamedTensors read_stage(const std::string& path, const std::string& prefix, bool
     throw Error(ErrorKind::BadSettings, path + ": that stage is not complete; resume it, or pass --partial");
   NamedTensors tensors;
   for (const auto& entry : file->tensors())
-    if (entry.first.compare(0, prefix.size(), prefix) == 0)
+    if (entry.first.starts_with(prefix))
       tensors.emplace_back(entry.first.substr(prefix.size()), file->tensor(entry.first));
   return tensors;
 }
@@ -71,6 +71,13 @@ NamedTensors read_stage(const std::string& path, const std::string& prefix, bool
 NamedTensors with_prefix(const std::string& prefix, const NamedTensors& tensors) {
   NamedTensors named;
   for (const auto& [name, tensor] : tensors) named.emplace_back(prefix + name, tensor);
+  return named;
+}
+
+NamedTensors strip_prefix(const std::string& prefix, const NamedTensors& tensors) {
+  NamedTensors named;
+  for (const auto& [name, tensor] : tensors)
+    if (name.starts_with(prefix)) named.emplace_back(name.substr(prefix.size()), tensor);
   return named;
 }
 

@@ -37,6 +37,8 @@ NamedTensors read_stage(const std::string& path, const std::string& prefix, bool
 
 // `tensors` with `prefix` before every name.
 NamedTensors with_prefix(const std::string& prefix, const NamedTensors& tensors);
+// Those whose names begin with `prefix`, without it.
+NamedTensors strip_prefix(const std::string& prefix, const NamedTensors& tensors);
 void append(NamedTensors& to, const NamedTensors& more);
 
 }  // namespace anomaly::train

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "src/error.h"
+#include "src/train/evaluate.h"
 #include "src/train/session.h"
 
 namespace {
@@ -23,8 +24,10 @@ using anomaly::train::Session;
 
 constexpr const char* kUsage =
     "usage: anomaly-train --config FILE --data DIR --work DIR [options] STAGE...\n"
+    "       anomaly-train --config FILE --data DIR --work DIR --evaluate BUNDLE [--json FILE]\n"
     "\n"
-    "Stages, in order: segmentation, synthesis, dissimilarity.\n"
+    "Stages, in order: segmentation, synthesis, dissimilarity, baseline, ensemble (which writes the "
+    "bundle).\n"
     "Each resumes from its checkpoint in the work folder; a complete stage is left as it is.\n"
     "\n"
     "  --config FILE      the training configuration (models/compact.json)\n"
@@ -32,10 +35,13 @@ constexpr const char* kUsage =
     "  --work DIR         for checkpoints, losses.csv and preview pictures\n"
     "  --threads N        (default: what the machine has)\n"
     "  --stop-after N     leave each stage after N steps; a later run resumes\n"
-    "  --partial          build on stages that are not complete\n";
+    "  --partial          build on stages that are not complete\n"
+    "  --bundle FILE      what the stage ensemble writes (default: NAME.safetensors in the work folder)\n"
+    "  --evaluate BUNDLE  measures a bundle on the configuration's test frames, which no stage reads\n"
+    "  --json FILE        the measures as JSON too\n";
 
 struct Options {
-  std::string config, data, work;
+  std::string config, data, work, bundle, evaluate, json;
   int threads = 0;
   int64_t stop_after = 0;
   bool partial = false;
@@ -68,6 +74,12 @@ Options parse(int argc, char** argv) {
       options.threads = static_cast<int>(number(argument, value()));
     else if (argument == "--stop-after")
       options.stop_after = number(argument, value());
+    else if (argument == "--bundle")
+      options.bundle = value();
+    else if (argument == "--evaluate")
+      options.evaluate = value();
+    else if (argument == "--json")
+      options.json = value();
     else if (argument == "--partial")
       options.partial = true;
     else if (argument[0] == '-')
@@ -75,14 +87,25 @@ Options parse(int argc, char** argv) {
     else
       options.stages.push_back(argument);
   }
-  if (options.config.empty() || options.data.empty() || options.work.empty() || options.stages.empty())
-    throw Error(ErrorKind::BadSettings, "--config, --data, --work and a stage are needed; see --help");
+  if (options.config.empty() || options.data.empty() || options.work.empty() ||
+      options.stages.empty() == options.evaluate.empty())
+    throw Error(ErrorKind::BadSettings,
+                "--config, --data, --work and either stages or --evaluate are needed; see --help");
   return options;
 }
 
 int run(const Options& options) {
   const std::vector<std::pair<std::string, std::function<void(Session&)>>> known = {
       {"segmentation", anomaly::train::train_segmentation},
+      {"synthesis", anomaly::train::train_synthesis},
+      {"dissimilarity", anomaly::train::train_dissimilarity},
+      {"baseline", anomaly::train::train_baseline},
+      {"ensemble",
+       [&](Session& session) {
+         finish_ensemble(session, options.bundle.empty()
+                                      ? session.work + "/" + session.config.name + ".safetensors"
+                                      : options.bundle);
+       }},
   };
   for (const std::string& stage : options.stages) {
     bool found = false;
@@ -97,6 +120,10 @@ int run(const Options& options) {
   session.partial = options.partial;
   session.stop_after = options.stop_after;
   std::filesystem::create_directories(session.work);
+  if (!options.evaluate.empty()) {
+    anomaly::train::evaluate(session, options.evaluate, options.json);
+    return 0;
+  }
   for (const auto& dataset : session.config.datasets) {
     session.datasets.push_back(anomaly::train::read_dataset_frames(
         session.data, dataset, session.config.held_out_share, session.groups));

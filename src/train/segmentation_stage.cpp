@@ -11,13 +11,12 @@
 #include "src/networks/compact_segmentation.h"
 #include "src/train/augment.h"
 #include "src/train/batches.h"
-#include "src/train/checkpoint.h"
 #include "src/train/losses.h"
 #include "src/train/measures.h"
 #include "src/train/network_setup.h"
-#include "src/train/optimizer.h"
 #include "src/train/progress.h"
 #include "src/train/session.h"
+#include "src/train/stage_loop.h"
 
 namespace anomaly::train {
 
@@ -28,19 +27,13 @@ struct Batch {
 };
 
 struct Settings {
-  int64_t steps, batch, checkpoint_every, warm_up;
-  double learning_rate, weight_decay, average_decay, balance;
+  double balance;
+  int64_t measure_every;
   Geometry geometry;
 
   Settings(const Json& stage, const std::array<int, 2>& size) {
-    steps = stage.int_or("steps", 1000);
-    batch = stage.int_or("batch", 8);
-    checkpoint_every = stage.int_or("checkpoint_every", 250);
-    warm_up = stage.int_or("warm_up", 100);
-    learning_rate = stage.number_or("learning_rate", 2e-3);
-    weight_decay = stage.number_or("weight_decay", 0.01);
-    average_decay = stage.number_or("average_decay", 0.998);
     balance = stage.number_or("class_balance", 0.3);
+    measure_every = std::max<int64_t>(1, stage.int_or("measure_every", 800));
     geometry = {size[0],
                 size[1],
                 static_cast<int>(stage.int_or("crop_height", size[0])),
@@ -48,15 +41,17 @@ struct Settings {
                 stage.number_or("scale_low", 0.75),
                 stage.number_or("scale_high", 1.6),
                 stage.number_or("aspect", 0.2)};
-    if (steps < 1 || batch < 1 || checkpoint_every < 1 || geometry.height < 32 || geometry.width < 32)
+    if (geometry.height < 32 || geometry.width < 32 || geometry.height > 4096 || geometry.width > 4096 ||
+        !(geometry.scale_low > 0.1) || !(geometry.scale_high >= geometry.scale_low) ||
+        geometry.scale_high > 8)
       throw Error(ErrorKind::BadSettings,
-                  "stage segmentation: steps, batch and crop must be positive (crop >= 32)");
+                  "stage segmentation: the crop must be 32 to 4096, the scales 0.1 to 8 in order");
   }
 };
 
-Batch make_batch(const Session& session, const Settings& settings, int64_t step) {
+Batch make_batch(const Session& session, const Settings& settings, int64_t batch, int64_t step) {
   std::vector<cv::Mat> pictures, maps;
-  for (int64_t i = 0; i < settings.batch; ++i) {
+  for (int64_t i = 0; i < batch; ++i) {
     Random random({session.config.seed, 1, static_cast<uint64_t>(step), static_cast<uint64_t>(i)});
     const Frame& frame = draw_frame(session.datasets, false, random);
     cv::Mat rgb = frame.rgb.clone(), groups = frame.groups;
@@ -109,52 +104,36 @@ void train_segmentation(Session& session) {
       CompactSegmentationOptions::from_json(architecture, "the configuration", "segmentation", 19);
   seed_weights(session.config.seed);
   CompactSegmentation network(options);
-  to_channels_last(*network);
-  Adam adam(network->parameters(), {0.9, 0.999, settings.weight_decay, 1e-8});
-  WeightAverage average(*network, settings.average_decay);
-  Checkpoint checkpoint{session.checkpoint("segmentation"),
-                        stage_signature(architecture, session.config.stage("segmentation")),
-                        {}};
-  append(checkpoint.tensors, with_prefix("model.", named_tensors(*network)));
-  append(checkpoint.tensors, with_prefix("average.", average.tensors()));
-  append(checkpoint.tensors, adam.state());
-  const CheckpointState state = load_checkpoint(checkpoint).value_or(CheckpointState{});
-  if (state.complete) {
-    std::printf("segmentation: complete (%s)\n", checkpoint.path.c_str());
+  StageState state(session, "segmentation", architecture, *network);
+  if (state.complete()) {
+    std::printf("segmentation: complete\n");
     return;
   }
   const GroupLoss loss_of(session.groups.all(), group_weights(session, settings.balance), options.classes);
-  const int64_t end =
-      session.stop_after > 0 ? std::min(settings.steps, state.step + session.stop_after) : settings.steps;
-  Prefetch<Batch> batches([&](int64_t step) { return make_batch(session, settings, step); }, state.step, end);
-  Progress progress("segmentation", state.step, settings.steps, settings.batch, session.work + "/losses.csv");
+  Prefetch<Batch> batches([&](int64_t step) { return make_batch(session, settings, state.batch(), step); },
+                          state.first_step(), state.end_step());
+  Progress progress("segmentation", state.first_step(), state.steps(), state.batch(),
+                    session.work + "/losses.csv");
   network->train();
-  for (int64_t step = state.step; step < end; ++step) {
+  for (int64_t step = state.first_step(); step < state.end_step(); ++step) {
     const Batch batch = batches.take();
     const at::Tensor logits = network(batch.pictures);
     const at::Tensor loss =
         loss_of(at::upsample_bilinear2d(logits, batch.targets.sizes().slice(1), true), batch.targets);
     loss.backward();
-    const double done = static_cast<double>(step) / static_cast<double>(settings.steps);
-    const double ramp =
-        std::min(1.0, static_cast<double>(step + 1) / static_cast<double>(settings.warm_up + 1));
-    adam.step(settings.learning_rate * ramp * std::pow(1 - done, 0.9));
-    average.update(step);
     progress.step(step, loss.item<double>());
-    if ((step + 1) % settings.checkpoint_every == 0 || step + 1 == end) {
-      save_checkpoint(checkpoint, step + 1, step + 1 == settings.steps);
-      if ((step + 1) % (4 * settings.checkpoint_every) == 0 || step + 1 == settings.steps) {
-        CompactSegmentation averaged(options);
-        copy_tensors(average.tensors(), named_tensors(*averaged));
-        to_inference(*averaged);
-        for (const Dataset& dataset : session.datasets)
-          std::printf("segmentation step %lld: held-out %s, mean IoU over groups %.3f\n",
-                      static_cast<long long>(step + 1), dataset.config.name.c_str(),
-                      mean_iou([&](const at::Tensor& image) { return averaged(image); }, dataset.config,
-                               dataset.held_out, session.groups, session.config.segmentation_size));
-        std::fflush(stdout);
-      }
-    }
+    if (!state.advance(step) || ((step + 1) % settings.measure_every != 0 && step + 1 != state.steps()))
+      continue;
+    CompactSegmentation averaged(options);
+    copy_tensors(state.average(), named_tensors(*averaged));
+    to_inference(*averaged);
+    for (const Dataset& dataset : session.datasets)
+      std::printf("segmentation step %lld: mean IoU %.3f on held-out frames of %s\n",
+                  static_cast<long long>(step + 1),
+                  mean_iou([&](const at::Tensor& image) { return averaged(image); }, dataset.config,
+                           dataset.held_out, session.groups, session.config.segmentation_size),
+                  dataset.config.name.c_str());
+    std::fflush(stdout);
   }
 }
 

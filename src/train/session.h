@@ -27,5 +27,8 @@ struct Session {
 void train_segmentation(Session& session);
 void train_synthesis(Session& session);
 void train_dissimilarity(Session& session);
+void train_baseline(Session& session);
+// Weights, threshold and bounds on held-out data; writes the bundle.
+void finish_ensemble(Session& session, const std::string& bundle_path);
 
 }  // namespace anomaly::train

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Training samples of the dissimilarity network: frames through the frozen framework, with known anomalies.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <vector>
+
+#include "src/train/objects.h"
+#include "src/train/pipeline.h"
+#include "src/train/session.h"
+
+namespace anomaly::train {
+
+// Everything uint8 and at map size, as the framework feeds it to the network.
+struct DissimilaritySample {
+  at::Tensor frame, synthesis;  // h x w x 3
+  at::Tensor labels;            // h x w train ids
+  at::Tensor maps;              // 3 x h x w: entropy, perceptual, distance
+  at::Tensor target;            // h x w: 0 known, 1 anomaly, 255 ignored
+};
+
+struct CompositeOptions {
+  double paste = 0.6;    // share of the samples with pasted objects
+  double relabel = 0.4;  // share in which some segments get another class before synthesis
+  int64_t most_objects = 3;
+  bool void_is_anomaly = false;  // unlabelled pixels: anomalies as in the papers, or ignored
+  PasteOptions paste_options;
+  static CompositeOptions from_json(const Json& stage);
+};
+
+// The sample of `index`: a function of the session's seed, the index and the networks alone.
+DissimilaritySample make_sample(const Session& session, const Pipeline& pipeline,
+                                const std::vector<PastedObject>& objects, const CompositeOptions& options,
+                                uint64_t stream, int64_t index);
+
+}  // namespace anomaly::train

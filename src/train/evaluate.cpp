@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "src/train/evaluate.h"
+
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/from_blob.h>
+#include <ATen/ops/zeros_like.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <fstream>
+#include <map>
+#include <opencv2/imgcodecs.hpp>
+#include <opencv2/imgproc.hpp>
+
+#include "src/error.h"
+#include "src/train/batches.h"
+#include "src/train/measures.h"
+#include "src/train/objects.h"
+#include "src/train/pipeline.h"
+#include "src/train/ranking.h"
+
+namespace anomaly::train {
+
+namespace {
+
+using Scores = std::map<std::string, at::Tensor>;  // per method, h x w at map size
+
+Scores score_frame(const Pipeline& pipeline, const at::Tensor& frame, at::Tensor* synthesis) {
+  FrameTensors out = pipeline.segment(frame);
+  Scores scores;
+  const auto fraction = [](const at::Tensor& bytes) { return bytes.to(at::kFloat).div(255); };
+  scores["softmax-entropy"] = fraction(pipeline.at_map_size(out.at("entropy")));
+  scores["softmax-distance"] = fraction(pipeline.at_map_size(out.at("distance")));
+  if (!pipeline.has("generator")) return scores;
+  pipeline.synthesise(frame, out);
+  if (synthesis) *synthesis = out.at("synthesis");
+  scores["perceptual-difference"] = fraction(out.at("perceptual"));
+  pipeline.compare(frame, out);
+  if (pipeline.has("baseline")) scores["resynthesis"] = out.at("baseline_dissimilarity");
+  if (!pipeline.has("dissimilarity")) return scores;
+  scores["dissimilarity alone"] = out.at("dissimilarity");
+  const auto& w = pipeline.info().ensemble;
+  scores["synboost"] = out.at("dissimilarity") * w[0] + scores["softmax-entropy"] * w[1] +
+                       scores["perceptual-difference"] * w[2] + scores["softmax-distance"] * w[3];
+  return scores;
+}
+
+void print_row(const std::string& name, const RankingMeasures& m) {
+  std::printf("%-24s %8.4f %8.4f %8.4f\n", name.c_str(), m.average_precision, m.fpr95, m.auroc);
+}
+
+Json to_json(const RankingMeasures& m) {
+  return Json::object({{"average_precision", m.average_precision}, {"fpr95", m.fpr95}, {"auroc", m.auroc}});
+}
+
+cv::Mat grey(const at::Tensor& map) {
+  return tensor_to_pictures(map.to(at::kFloat).unsqueeze(0).unsqueeze(0).expand({1, 3, -1, -1})).at(0);
+}
+cv::Mat colour(const at::Tensor& bytes) {
+  return tensor_to_pictures(bytes.to(at::kFloat).div(255).permute({2, 0, 1}).unsqueeze(0)).at(0);
+}
+
+}  // namespace
+
+void evaluate(const Session& session, const std::string& bundle_path, const std::string& json_path) {
+  const Config& config = session.config;
+  if (config.test.images.empty())
+    throw Error(ErrorKind::BadSettings, "the configuration names no \"test\" frames to evaluate on");
+  const Pipeline pipeline(bundle_path);
+  const int height = pipeline.info().segmentation_height, width = pipeline.info().segmentation_width;
+  Groups groups;
+  const Dataset test = read_dataset_frames(session.data, config.test, 0, groups);
+  const auto objects = read_objects(session.data, config.objects, true);
+  std::vector<PastedObject> inanimate;
+  for (const PastedObject& object : objects)
+    if (!is_animal(object.category)) inanimate.push_back(object);
+
+  std::vector<double> per_class;
+  const double miou = mean_iou([&](const at::Tensor& image) { return pipeline.segmentation_logits(image); },
+                               config.test, test.training, groups, {height, width}, &per_class);
+  std::printf("segmentation: mean IoU %.4f over %zu classes, %zu frames at their own size\n", miou,
+              per_class.size(), test.training.size());
+  Json json = Json::object({{"frames", static_cast<int64_t>(test.training.size())}, {"mean_iou", miou}});
+
+  int64_t alarms = 0, normal_pixels = 0, frames_with_alarm = 0;
+  cv::Mat sheet;
+  for (const auto& [title, chosen] :
+       {std::pair{"composites, all held-out objects", &objects}, {"composites, no animals", &inanimate}}) {
+    if (chosen->empty()) continue;
+    std::map<std::string, Ranking> rankings;
+    for (size_t i = 0; i < test.training.size(); ++i) {
+      const Frame& source = test.training[i];
+      cv::Mat rgb, truth, mask = cv::Mat::zeros(height, width, CV_8UC1);
+      cv::resize(source.rgb, rgb, {width, height}, 0, 0, cv::INTER_CUBIC);
+      cv::resize(source.groups, truth, {width, height}, 0, 0, cv::INTER_NEAREST);
+      Random random({config.seed, 7, i});
+      const int64_t count = 1 + random.below(2);
+      for (int64_t k = 0; k < count; ++k)
+        paste((*chosen)[static_cast<size_t>(random.below(static_cast<int64_t>(chosen->size())))],
+              PasteOptions{}, random, rgb, mask);
+      mask.setTo(255, (truth == Groups::kIgnore) & (mask == 0));
+      const at::Tensor target =
+          pipeline.at_map_size(at::from_blob(mask.data, {height, width}, at::kByte).clone());
+      at::Tensor synthesis;
+      const Scores scores = score_frame(pipeline, pipeline.frame(rgb), &synthesis);
+      for (const auto& [method, map] : scores) rankings[method].add(map, target);
+      if (chosen == &objects && i % (test.training.size() / 10 + 1) == 0 && scores.count("synboost")) {
+        cv::Mat row;
+        cv::hconcat(
+            std::vector<cv::Mat>{colour(pipeline.at_map_size(pipeline.frame(rgb))), colour(synthesis),
+                                 grey(scores.at("softmax-entropy")), grey(scores.at("perceptual-difference")),
+                                 grey(scores.at("synboost")), grey(target.eq(1))},
+            row);
+        sheet.push_back(row);
+      }
+    }
+    std::printf("\n%s\n%-24s %8s %8s %8s\n", title, "method", "AP", "FPR95", "AUROC");
+    Json table = Json::object();
+    for (const auto& [method, ranking] : rankings) {
+      const RankingMeasures measures = ranking.measure();
+      print_row(method, measures);
+      table.set(method, to_json(measures));
+    }
+    std::fflush(stdout);
+    json.set(title, table);
+  }
+  if (!sheet.empty()) {
+    cv::cvtColor(sheet, sheet, cv::COLOR_RGB2BGR);
+    cv::imwrite(session.work + "/evaluation.png", sheet);
+  }
+
+  for (const Frame& source : test.training) {
+    const Scores scores = score_frame(pipeline, pipeline.frame(source.rgb), nullptr);
+    if (!scores.count("synboost")) continue;
+    const int64_t over = scores.at("synboost").ge(pipeline.info().threshold).sum().item<int64_t>();
+    alarms += over;
+    frames_with_alarm += over > 0;
+    normal_pixels += scores.at("synboost").numel();
+  }
+  if (normal_pixels > 0) {
+    const double rate = static_cast<double>(alarms) / static_cast<double>(normal_pixels);
+    const double share = static_cast<double>(frames_with_alarm) / static_cast<double>(test.training.size());
+    std::printf(
+        "\nnormal frames: %.4f %% of pixels at or over the threshold %.3f, some in %.1f %% of frames\n",
+        100 * rate, pipeline.info().threshold, 100 * share);
+    json.set("false_positive_rate", rate);
+    json.set("normal_frames_with_alarm", share);
+  }
+  if (json_path.empty()) return;
+  std::ofstream file(json_path);
+  file << json.dump(2) << '\n';
+  if (!file) throw Error(ErrorKind::Io, json_path + ": cannot be written");
+}
+
+}  // namespace anomaly::train

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "src/train/objects.h"
+
+#include <algorithm>
+#include <fstream>
+#include <map>
+#include <opencv2/imgcodecs.hpp>
+#include <opencv2/imgproc.hpp>
+#include <set>
+#include <sstream>
+
+#include "src/error.h"
+#include "src/train/frames.h"
+
+namespace anomaly::train {
+
+namespace {
+
+// What streets hold anyway, by COCO's names; riders' and pedestrians' belongings included.
+const std::set<std::string> kStreetCategories = {
+    "person",   "bicycle",       "car",       "motorcycle",    "bus",          "train",
+    "truck",    "traffic light", "stop sign", "parking meter", "fire hydrant", "handbag",
+    "backpack", "tie",           "umbrella",  "potted plant",  "bench"};
+
+const std::set<std::string> kAnimals = {"bird", "cat",      "dog",  "horse", "sheep",
+                                        "cow",  "elephant", "bear", "zebra", "giraffe"};
+
+constexpr int kSmallestArea = 900;  // pixels: less holds too little detail to be enlarged
+
+Json read_json(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) throw Error(ErrorKind::NotFound, path + ": no such file; see --data and the configuration");
+  std::ostringstream text;
+  text << file.rdbuf();
+  try {
+    return Json::parse(text.str());
+  } catch (const JsonError& problem) {
+    throw Error(ErrorKind::BadSettings, path + ": " + problem.what());
+  }
+}
+
+void cut_objects(const std::string& root, const ObjectsConfig& config, const Json& annotation,
+                 const std::map<int64_t, std::string>& categories, std::vector<PastedObject>& objects) {
+  const std::string map_path = root + "/" + config.panoptic + "/" + annotation.at("file_name").as_string();
+  const std::string stem = stem_of(map_path);
+  const cv::Mat rgb = read_rgb(root + "/" + config.images + "/" + stem + ".jpg");
+  const cv::Mat map = read_rgb(map_path);
+  if (map.size() != rgb.size())
+    throw Error(ErrorKind::Io, map_path + ": its size differs from its picture's");
+  for (const Json& segment : annotation.at("segments_info").items()) {
+    const auto category = categories.find(segment.at("category_id").as_int());
+    if (category == categories.end() || kStreetCategories.count(category->second)) continue;
+    if (segment.int_or("iscrowd", 0) != 0) continue;
+    const int64_t id = segment.at("id").as_int();
+    cv::Mat mask;
+    cv::inRange(map,
+                cv::Scalar(static_cast<double>(id & 255), static_cast<double>(id >> 8 & 255),
+                           static_cast<double>(id >> 16 & 255)),
+                cv::Scalar(static_cast<double>(id & 255), static_cast<double>(id >> 8 & 255),
+                           static_cast<double>(id >> 16 & 255)),
+                mask);
+    if (cv::countNonZero(mask) < kSmallestArea) continue;
+    const cv::Rect box = cv::boundingRect(mask);
+    objects.push_back({category->second, stem, rgb(box).clone(), mask(box).clone()});
+  }
+}
+
+}  // namespace
+
+bool is_animal(const std::string& category) {
+  return kAnimals.count(category) > 0;
+}
+
+std::vector<PastedObject> read_objects(const std::string& root, const ObjectsConfig& config, bool held_out) {
+  const std::string path = root + "/" + config.json;
+  const Json json = read_json(path);
+  std::vector<PastedObject> objects;
+  try {
+    std::map<int64_t, std::string> categories;
+    for (const Json& category : json.at("categories").items())
+      if (category.int_or("isthing", 0) == 1)
+        categories[category.at("id").as_int()] = category.at("name").as_string();
+    std::vector<const Json*> annotations;
+    for (const Json& annotation : json.at("annotations").items()) annotations.push_back(&annotation);
+    std::sort(annotations.begin(), annotations.end(), [](const Json* a, const Json* b) {
+      return a->at("file_name").as_string() < b->at("file_name").as_string();
+    });
+    const size_t kept =
+        annotations.size() - std::min<size_t>(annotations.size(), static_cast<size_t>(config.held_out));
+    for (size_t i = held_out ? kept : 0; i < (held_out ? annotations.size() : kept); ++i)
+      cut_objects(root, config, *annotations[i], categories, objects);
+  } catch (const JsonError& problem) {
+    throw Error(ErrorKind::BadSettings, path + ": " + problem.what());
+  }
+  if (objects.empty()) throw Error(ErrorKind::BadSettings, path + ": holds no objects to paste");
+  return objects;
+}
+
+void paste(const PastedObject& object, const PasteOptions& options, Random& random, cv::Mat& rgb,
+           cv::Mat& mask) {
+  const double height = random.log_uniform(options.height_low, options.height_high);
+  // Frames are stretched to 2:1 from 4:3 to 2:1; an object's own proportions vary as much.
+  const double width = height * object.rgb.cols / object.rgb.rows * random.log_uniform(0.9, 1.5);
+  const int h = std::max(6, static_cast<int>(height));
+  const int w = std::clamp(static_cast<int>(width), 6, rgb.cols * 3 / 4);
+  cv::Mat picture, cover;
+  const int filter = h < object.rgb.rows ? cv::INTER_AREA : cv::INTER_LINEAR;
+  cv::resize(object.rgb, picture, {w, h}, 0, 0, filter);
+  cv::resize(object.mask, cover, {w, h}, 0, 0, filter);
+  if (random.chance(0.5)) {
+    cv::flip(picture, picture, 1);
+    cv::flip(cover, cover, 1);
+  }
+  const double sigma = random.uniform(0.4, 1.4);
+  cv::GaussianBlur(cover, cover, {}, sigma, sigma, cv::BORDER_CONSTANT);
+  if (random.chance(0.3)) cv::GaussianBlur(picture, picture, {}, random.uniform(0.3, 1.2));
+
+  const int foot = static_cast<int>(random.uniform(options.top, 1.02) * rgb.rows);
+  const int left = static_cast<int>(random.uniform(-0.2 * w, rgb.cols - 0.8 * w));
+  const cv::Rect place(left, foot - h, w, h);
+  const cv::Rect seen = place & cv::Rect(0, 0, rgb.cols, rgb.rows);
+  if (seen.empty()) return;
+  const cv::Rect part = seen - place.tl();
+
+  // Part of the way towards the brightness of what it stands before.
+  const cv::Scalar mine = cv::mean(picture, cover > 127), theirs = cv::mean(rgb(seen));
+  const double share = random.uniform(0, 0.7);
+  const double my_light = (mine[0] + mine[1] + mine[2]) / 3 + 1,
+               their_light = (theirs[0] + theirs[1] + theirs[2]) / 3 + 1;
+  picture.convertTo(picture, CV_8UC3, std::clamp(std::pow(their_light / my_light, share), 0.3, 2.5));
+
+  for (int y = 0; y < seen.height; ++y)
+    for (int x = 0; x < seen.width; ++x) {
+      const int alpha = cover.at<uint8_t>(part.y + y, part.x + x);
+      if (alpha == 0) continue;
+      cv::Vec3b& pixel = rgb.at<cv::Vec3b>(seen.y + y, seen.x + x);
+      const cv::Vec3b& own = picture.at<cv::Vec3b>(part.y + y, part.x + x);
+      for (int c = 0; c < 3; ++c)
+        pixel[c] = static_cast<uint8_t>((own[c] * alpha + pixel[c] * (255 - alpha) + 127) / 255);
+      if (alpha > 127) mask.at<uint8_t>(seen.y + y, seen.x + x) = 1;
+    }
+}
+
+}  // namespace anomaly::train

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "src/train/stage_loop.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "src/error.h"
+#include "src/train/network_setup.h"
+
+namespace anomaly::train {
+
+namespace {
+
+AdamOptions adam_options(const Json& stage) {
+  return {stage.number_or("beta1", 0.9), 0.999, stage.number_or("weight_decay", 0), 1e-8};
+}
+
+}  // namespace
+
+StageState::StageState(const Session& session, const std::string& name, const Json& architecture,
+                       torch::nn::Module& network)
+    : adam_((to_channels_last(network), network.parameters()), adam_options(session.config.stage(name))),
+      average_(network, session.config.stage(name).number_or("average_decay", 0.998)) {
+  const Json& stage = session.config.stage(name);
+  steps_ = stage.int_or("steps", 1000);
+  batch_ = stage.int_or("batch", 8);
+  warm_up_ = stage.int_or("warm_up", 100);
+  checkpoint_every_ = stage.int_or("checkpoint_every", 200);
+  learning_rate_ = stage.number_or("learning_rate", 1e-3);
+  if (steps_ < 1 || batch_ < 1 || checkpoint_every_ < 1 || warm_up_ < 0 || !(learning_rate_ > 0))
+    throw Error(ErrorKind::BadSettings,
+                "stage " + name + ": steps, batch, checkpoint_every and learning_rate must be above 0");
+  checkpoint_.path = session.checkpoint(name);
+  checkpoint_.signature = stage_signature(architecture, stage);
+  append(checkpoint_.tensors, with_prefix("model.", named_tensors(network)));
+  append(checkpoint_.tensors, with_prefix("average.", average_.tensors()));
+  append(checkpoint_.tensors, adam_.state());
+  if (const auto state = load_checkpoint(checkpoint_)) {
+    first_step_ = state->step;
+    complete_ = state->complete;
+  }
+  end_step_ = session.stop_after > 0 ? std::min(steps_, first_step_ + session.stop_after) : steps_;
+}
+
+bool StageState::advance(int64_t step) {
+  const double done = static_cast<double>(step) / static_cast<double>(steps_);
+  const double ramp = std::min(1.0, static_cast<double>(step + 1) / static_cast<double>(warm_up_ + 1));
+  adam_.step(learning_rate_ * ramp * std::pow(std::max(0.0, 1 - done), 0.9));
+  average_.update(step);
+  const bool save = (step + 1) % checkpoint_every_ == 0 || step + 1 == end_step_;
+  if (save) save_checkpoint(checkpoint_, step + 1, step + 1 == steps_);
+  return save;
+}
+
+}  // namespace anomaly::train
