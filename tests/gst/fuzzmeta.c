@@ -4,7 +4,7 @@
  * fuzzer:
  *
  *   clang -g -O1 -fsanitize=fuzzer,address,undefined -DANOMALY_LIBFUZZER -I. -o fuzzmeta \
- *     tests/gst/fuzzmeta.c gst/lib/gstanomalymeta{,-transform,-serialize}.c \
+ *     tests/gst/fuzzmeta.c gst/lib/gstanomalymeta{,-types,-transform,-serialize}.c \
  *     $(pkg-config --cflags --libs gstreamer-video-1.0) -lm
  *   ./fuzzmeta -max_len=4096 tests/gst/corpus-meta
  */
