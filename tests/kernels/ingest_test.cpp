@@ -297,6 +297,30 @@ TEST(extreme_sizes) {
     }
 }
 
+// Buffers that end with the last row's last pixel: under AddressSanitizer, a byte read beyond them fails.
+TEST(nothing_is_read_beyond_the_last_pixel) {
+  Random random(21);
+  for (const Facts& facts : all_facts())
+    for (int round = 0; round < 12; ++round) {
+      const int width = 1 + random.below(90), height = 1 + random.below(12);
+      Frame f;
+      make(f, facts, width, height, Layout::Padded, 2);
+      FrameView exact = f.view;
+      std::vector<std::vector<uint8_t>> planes;
+      for (int p = 0; p < facts.planes; ++p) {
+        const int count = rows(facts, p, height);
+        const auto size = static_cast<size_t>((count - 1) * f.view.stride[p] + row_bytes(facts, p, width));
+        planes.emplace_back(f.view.plane[p], f.view.plane[p] + size);
+        exact.plane[p] = planes.back().data();
+      }
+      const int ow = 1 + random.below(40), oh = 1 + random.below(20);
+      std::vector<uint8_t> a(static_cast<size_t>(ow) * oh * 3), b(a.size());
+      ingest_rgb8(f.view, a.data(), ow, oh);
+      ingest_rgb8(exact, b.data(), ow, oh);
+      CHECK(a == b);
+    }
+}
+
 TEST(bad_views_are_refused_by_name) {
   Frame f;
   make(f, all_facts()[static_cast<size_t>(PixelFormat::NV12)], 16, 16, Layout::Tight, 1);
