@@ -2,34 +2,19 @@
 // The plugin `anomaly`: every element that this build could make.
 #include <gst/gst.h>
 
-#ifdef HAVE_ANOMALYDETECT
 GST_ELEMENT_REGISTER_DECLARE(anomalydetect);
-#endif
-#ifdef HAVE_ANOMALYOVERLAY
 GST_ELEMENT_REGISTER_DECLARE(anomalyoverlay);
-#endif
-#ifdef HAVE_ANOMALYPUBLISH
 GST_ELEMENT_REGISTER_DECLARE(anomalypublish);
-#endif
-#ifdef HAVE_ANOMALYTESTSRC
 GST_ELEMENT_REGISTER_DECLARE(anomalytestsrc);
-#endif
 
 static gboolean plugin_init([[maybe_unused]] GstPlugin* plugin) {
-  gboolean any = FALSE;
-#ifdef HAVE_ANOMALYDETECT
-  any |= GST_ELEMENT_REGISTER(anomalydetect, plugin);
-#endif
+  gboolean all = GST_ELEMENT_REGISTER(anomalydetect, plugin);
+  all &= GST_ELEMENT_REGISTER(anomalypublish, plugin);
+  all &= GST_ELEMENT_REGISTER(anomalytestsrc, plugin);
 #ifdef HAVE_ANOMALYOVERLAY
-  any |= GST_ELEMENT_REGISTER(anomalyoverlay, plugin);
+  all &= GST_ELEMENT_REGISTER(anomalyoverlay, plugin);
 #endif
-#ifdef HAVE_ANOMALYPUBLISH
-  any |= GST_ELEMENT_REGISTER(anomalypublish, plugin);
-#endif
-#ifdef HAVE_ANOMALYTESTSRC
-  any |= GST_ELEMENT_REGISTER(anomalytestsrc, plugin);
-#endif
-  return any;
+  return all;
 }
 
 #define PACKAGE "gst-anomaly"
