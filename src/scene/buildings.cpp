@@ -8,8 +8,9 @@
 namespace anomaly::scene {
 namespace {
 
-// One wall with rows of windows; `windows` false: a bare gable end.
-void facade(const Stage& stage, Vec3 a, Vec3 b, float height, const House& h, bool windows) {
+// One wall with rows of windows, painted from `low` up; `windows` false: a bare gable end.
+void facade(const Stage& stage, Vec3 a, Vec3 b, float low, float height, const House& h, bool windows) {
+  if (low >= height) return;
   const Weather& w = stage.drive.weather;
   const float length = std::sqrt((b.x - a.x) * (b.x - a.x) + (b.z - a.z) * (b.z - a.z));
   const Vec3 middle = (a + b) * 0.5f;
@@ -67,42 +68,44 @@ void facade(const Stage& stage, Vec3 a, Vec3 b, float height, const House& h, bo
     s.glass_foot = foot;
     s.glass_rise = head + foot * -1;
   };
-  fill_upright(stage, a, b, 0, height, kBuilding, prepare, [&](const Column&, float y, Color& out, State& s) {
-    const float up = std::max(0.0f, y * per_storey);
-    const int storey = static_cast<int>(up);
-    const float in = up - static_cast<float>(storey);
-    // Weather: darker under the eaves and at the foot, streaks along.
-    float shade = s.grime;
-    if (y < 2.2f) shade -= 0.14f * (1 - smooth(0, 2.2f, y));
-    if (y > height - 1.2f) shade -= 0.10f * smooth(height - 1.2f, height, y);
-    auto inside = [&](float from, float to) {
-      return clamp01((std::min(in + s.half, to) - std::max(in - s.half, from)) * s.inverse);
-    };
-    out = (y < 0.6f ? plinth : wall) * shade;
-    if (!windows) return 1.0f;
-    if (storey == 0 && h.shop) {
-      const Color sign = sign_board;
-      out = mix(out, sign, inside(0.80f, 0.97f));
-      out = mix(out, mix(mix(glass_low, glass_sky, in * 0.6f), Color{236, 206, 150}, lamps ? 0.55f : 0.12f),
-                inside(0.12f, 0.78f) * s.shop);
-      return 1.0f;
-    }
-    if (in < 0.03f + s.half) out = out * (1 - 0.08f * inside(0.0f, 0.03f));  // a line between storeys
-    if (s.frame <= 0 || in < v0 - 0.04f - s.half || in > v1 + 0.03f + s.half) {
-      if (storey != 0 || s.bay != bays / 2) return 1.0f;
-    }
-    if (storey == 0 && s.bay == bays / 2) {
-      out = mix(out, door, inside(0.0f, 0.72f) * s.window);
-      return 1.0f;
-    }
-    out = mix(out, trim, s.frame * inside(v0 - 0.035f, v1 + 0.02f));
-    if (s.window <= 0) return 1.0f;
-    if (s.storey != storey) pane(s, storey);
-    const float opening = inside(v0, v1) - 0.9f * inside(0.62f, 0.635f);
-    out = mix(out, s.glass_foot + s.glass_rise * in, s.window * std::max(0.0f, opening));
-    out = out * (1 - 0.35f * s.window * inside(v1 - 0.05f, v1));  // the shadow of the lintel
-    return 1.0f;
-  });
+  fill_upright(
+      stage, a, b, low, height, kBuilding, prepare, [&](const Column&, float y, Color& out, State& s) {
+        const float up = std::max(0.0f, y * per_storey);
+        const int storey = static_cast<int>(up);
+        const float in = up - static_cast<float>(storey);
+        // Weather: darker under the eaves and at the foot, streaks along.
+        float shade = s.grime;
+        if (y < 2.2f) shade -= 0.14f * (1 - smooth(0, 2.2f, y));
+        if (y > height - 1.2f) shade -= 0.10f * smooth(height - 1.2f, height, y);
+        auto inside = [&](float from, float to) {
+          return clamp01((std::min(in + s.half, to) - std::max(in - s.half, from)) * s.inverse);
+        };
+        out = (y < 0.6f ? plinth : wall) * shade;
+        if (!windows) return 1.0f;
+        if (storey == 0 && h.shop) {
+          const Color sign = sign_board;
+          out = mix(out, sign, inside(0.80f, 0.97f));
+          out =
+              mix(out, mix(mix(glass_low, glass_sky, in * 0.6f), Color{236, 206, 150}, lamps ? 0.55f : 0.12f),
+                  inside(0.12f, 0.78f) * s.shop);
+          return 1.0f;
+        }
+        if (in < 0.03f + s.half) out = out * (1 - 0.08f * inside(0.0f, 0.03f));  // a line between storeys
+        if (s.frame <= 0 || in < v0 - 0.04f - s.half || in > v1 + 0.03f + s.half) {
+          if (storey != 0 || s.bay != bays / 2) return 1.0f;
+        }
+        if (storey == 0 && s.bay == bays / 2) {
+          out = mix(out, door, inside(0.0f, 0.72f) * s.window);
+          return 1.0f;
+        }
+        out = mix(out, trim, s.frame * inside(v0 - 0.035f, v1 + 0.02f));
+        if (s.window <= 0) return 1.0f;
+        if (s.storey != storey) pane(s, storey);
+        const float opening = inside(v0, v1) - 0.9f * inside(0.62f, 0.635f);
+        out = mix(out, s.glass_foot + s.glass_rise * in, s.window * std::max(0.0f, opening));
+        out = out * (1 - 0.35f * s.window * inside(v1 - 0.05f, v1));  // the shadow of the lintel
+        return 1.0f;
+      });
 }
 
 }  // namespace
@@ -144,7 +147,7 @@ House random_house(uint64_t key, Place place, float width) {
 }
 
 void draw_house(const Stage& stage, double s, float near_u, float side, const House& h) {
-  const float height = h.storey * static_cast<float>(h.storeys) + 0.5f;
+  const float height = h.height();
   const double s1 = s + static_cast<double>(h.width);
   const float u0 = side * near_u, u1 = side * (near_u + h.depth);
   const Vec3 a = stage.view.place(s, u0, 0), b = stage.view.place(s1, u0, 0), c = stage.view.place(s, u1, 0),
@@ -152,10 +155,10 @@ void draw_house(const Stage& stage, double s, float near_u, float side, const Ho
   const Weather& w = stage.drive.weather;
   // The end that faces us, then the front.
   const bool front_seen = side * ((b.z - a.z) * (-a.x) + (b.x - a.x) * a.z) < 0;
-  if (c.z > kNear && a.z > kNear) facade(stage, a, c, height, h, (h.key & 3) == 0);
+  if (c.z > kNear && a.z > kNear) facade(stage, a, c, h.hidden, height, h, (h.key & 3) == 0);
   // A house whose near end is seen from beyond (a bend the other way).
   (void)d;
-  if (front_seen) facade(stage, a, b, height, h, true);
+  if (front_seen) facade(stage, a, b, 0, height, h, true);
   const float overhang = 0.35f;
   auto up = [](Vec3 p, float y) { return Vec3{p.x, y, p.z}; };
   auto outwards = [&](double at, float u, float y) { return up(stage.view.place(at, u, 0), y); };

@@ -16,7 +16,10 @@ struct House {
   Color facade, frame, roof;
   float window_width = 0.5f, window_height = 0.5f;  // parts of a bay
   float bay = 2.6f;                                 // metres from window to window
+  float hidden = 0;  // height up to which the end that faces us is behind a neighbour, metres
   uint64_t key = 0;
+
+  float height() const { return storey * static_cast<float>(storeys) + 0.5f; }
 };
 
 House random_house(uint64_t key, Place place, float width);

@@ -68,7 +68,7 @@ Ground::Section Ground::section(float u, Profile profile) const {
 
   out.label = kRoad;
   out.color = asphalt;
-  out.fine = 60, out.coarse = 24, out.sheen = 255;
+  out.fine = 56, out.coarse = 22, out.sheen = 255;
   if (drive_.weather.wetness > 0) out.color = out.color * mixf(1, 0.62f, drive_.weather.wetness);
   // Wheels polish two tracks a lane; oil darkens between them.
   const float from_middle = std::abs(u) - l.median / 2;
@@ -169,7 +169,7 @@ void Ground::make_noise() {
       const float fx = static_cast<float>(x), fy = static_cast<float>(y);
       const float smooth_part = fractal_noise(key, fx / 32, fy / 32, 4, kTile / 32) - 0.5f;
       const float grain = unit(hash(key, static_cast<uint64_t>(x), static_cast<uint64_t>(y))) - 0.5f;
-      tile[static_cast<size_t>(y * kTile + x)] = 1.15f * smooth_part + 0.55f * grain;
+      tile[static_cast<size_t>(y * kTile + x)] = 0.8f * smooth_part + 0.6f * grain;
     }
   for (int size = kTile; size >= 1; size /= 2) {
     std::vector<uint8_t> level(static_cast<size_t>(size * size));

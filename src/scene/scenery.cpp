@@ -84,19 +84,26 @@ class Plots {
     add(s, u, 0, [=](const Stage& stage) { draw_vehicle(stage, {s, u, turn, 0}, look); });
   }
 
+  static bool city_gap(uint64_t key) { return unit(hash(key, 8)) < 0.08f; }
+  static House city_house(uint64_t key) { return random_house(key, Place::City, static_cast<float>(kPlot)); }
   void city(int64_t n, float side, uint64_t key) {
     const Layout& l = drive_.layout;
     Dice dice(key);
     const double s = static_cast<double>(n) * kPlot;
     const float e = edge(side), front = e + l.sidewalk + 0.4f;
-    const bool gap = dice.chance(0.08f);
+    const bool gap = city_gap(key);
     if (gap) {
       barrier(s, side * (front + 0.2f), dice.chance(0.5f) ? Barrier::Wall : Barrier::Mesh, key);
       for (int i = 0; i < 2; ++i)
         tree(s + static_cast<double>(dice.range(2, 10)), side * (front + dice.range(3, 8)), Foliage::kTree,
              dice.range(7, 11), dice.bits());
     } else {
-      house(n, side, front, random_house(key, Place::City, static_cast<float>(kPlot)), s);
+      House h = city_house(key);
+      // The next house towards us stands wall to wall with this one. On the way round a bend a strip may
+      // show.
+      const uint64_t neighbour = hash(drive_.key, static_cast<uint64_t>(n - 1), side > 0 ? 1 : 2);
+      if (!city_gap(neighbour)) h.hidden = city_house(neighbour).height() - 0.3f;
+      house(n, side, front, h, s);
     }
     parked(s + 3, side, key);
     parked(s + 9, side, hash(key, 6));

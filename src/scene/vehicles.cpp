@@ -157,17 +157,35 @@ void car(const Stage& stage, const Pose& pose, const VehicleLook& look) {
   const bool lamps = stage.drive.weather.lamps, van = look.kind == Vehicle::Van;
   Solid body;
   const Color dark_paint = look.paint * 0.82f;
-  // Across the car: bumper, tail, boot, rear window, roof, windscreen, bonnet, nose.
+  // Across the car: bumper, tail, boot, rear window, roof, windscreen, bonnet, nose. Tail and nose are
+  // narrower than the flanks; facets lead round the corners.
+  const float taper = van ? 0.95f : 0.84f, reach = van ? 0.07f : 0.20f;
+  Station q[9];
+  for (int i = 0; i < 9; ++i) q[i] = p[i];
+  for (int i : {0, 1, 2, 7, 8}) q[i].half *= taper;
+  if (!van) q[3].half *= 0.93f, q[6].half *= 0.99f;
   for (int i = 0; i < 8; ++i) {
     const bool low = i == 0 || i == 7;
-    body.face({at(p[i], -1), at(p[i], 1), at(p[i + 1], 1), at(p[i + 1], -1)}, low ? dark_paint : look.paint,
+    body.face({at(q[i], -1), at(q[i], 1), at(q[i + 1], 1), at(q[i + 1], -1)}, low ? dark_paint : look.paint,
               label, hub, 0.45f);
   }
   for (float x : {-1.0f, 1.0f}) {
-    // The flank below the windows, and the frame of the windows.
-    body.face({at(p[0], x), at(p[1], x), at(p[2], x), at(p[3], x), at(p[6], x), at(p[7], x), at(p[8], x)},
-              look.paint, label, hub, 0.4f);
-    body.face({at(p[3], x), at(p[4], x), at(p[5], x), at(p[6], x)}, look.paint, label, hub, 0.3f);
+    // Where the corners meet the flank.
+    auto side = [&](int i) { return at(p[i], x) + Vec3{0, 0, i < 4 ? reach : -reach}; };
+    for (int i : {0, 1, 7})
+      body.face({at(q[i], x), at(q[i + 1], x), side(i + 1), side(i)}, look.paint, label, hub, 0.42f);
+    body.face({at(q[2], x), at(q[3], x), side(3), side(2)}, look.paint, label, hub, 0.42f);
+    body.face({at(q[6], x), at(q[7], x), side(7)}, look.paint, label, hub, 0.42f);
+    // The flank in two bands that meet in a crease, and the frame of the windows.
+    const float crease = mixf(p[0].y, p[3].y, 0.62f);
+    const Vec3 rear_crease = side(1) + Vec3{0, crease - p[1].y, 0},
+               front_crease{x * p[7].half, std::min(crease, p[7].y), p[7].z - reach};
+    const Vec3 bulge{x * 0.02f, 0, 0};
+    body.face({side(0), rear_crease + bulge, front_crease + bulge, side(8)}, look.paint * 0.94f, label, hub,
+              0.40f);
+    body.face({rear_crease + bulge, side(2), side(3), at(p[6], x), side(7), front_crease + bulge}, look.paint,
+              label, hub, 0.40f);
+    body.face({side(3), at(p[4], x), at(p[5], x), at(p[6], x)}, look.paint, label, hub, 0.3f);
     const float split = van ? 0.62f : 0.0f;  // vans have windows in front only
     auto pane = [&](float t0, float t1) {
       const float lift = 0.12f;
@@ -195,7 +213,7 @@ void car(const Stage& stage, const Pose& pose, const VehicleLook& look) {
     for (Face& f : mirror.faces()) body.faces().push_back(f);
   }
   // Rear: window, lights, plate, bumper.
-  auto rear = [&](float t, int i, float x) { return between(p[i], p[i + 1], t, x) + Vec3{0, 0, -0.01f}; };
+  auto rear = [&](float t, int i, float x) { return between(q[i], q[i + 1], t, x) + Vec3{0, 0, -0.01f}; };
   if (!van || dice.chance(0.6f)) {
     decal(body,
           {rear(0.10f, 3, -0.88f), rear(0.10f, 3, 0.88f), rear(0.88f, 3, 0.90f), rear(0.88f, 3, -0.90f)},
@@ -215,7 +233,7 @@ void car(const Stage& stage, const Pose& pose, const VehicleLook& look) {
         kPlastic, label, hub, 0, 0.3f);
   // Front: windscreen, lamps, grille, plate.
   auto front = [&](float t, int i, float x) {
-    return between(p[i], p[i + 1], t, x) + Vec3{0, 0.005f, 0.012f};
+    return between(q[i], q[i + 1], t, x) + Vec3{0, 0.005f, 0.012f};
   };
   decal(body,
         {front(0.08f, 5, -0.9f), front(0.08f, 5, 0.9f), front(0.92f, 5, 0.92f), front(0.92f, 5, -0.92f)},
