@@ -8,6 +8,7 @@
 
 #include <ATen/Parallel.h>
 
+#include "kernels/cuda/load.h"
 #include "src/error.h"
 
 namespace anomaly {
@@ -23,7 +24,8 @@ std::string library_folder(const void* symbol) {
   return slash == std::string::npos ? std::string() : file.substr(0, slash + 1);
 }
 
-void here() {}
+// Whether the framework can put its networks on a GPU: one must not be chosen before it can.
+constexpr bool kNetworksOnGpu = false;
 
 // GPUs that the driver offers. The driver's two functions are called as cuda.h declares them on every
 // platform, so that nothing of CUDA is needed to build this. Returns what is wrong, or an empty string and
@@ -50,15 +52,9 @@ std::string load_cuda() {
   if (!dlopen(torch.c_str(), RTLD_NOW | RTLD_GLOBAL))
     return "LibTorch's CUDA library cannot be loaded (" + std::string(dlerror()) +
            "); install torch with its GPU libraries";
-  const std::string kernels = library_folder(reinterpret_cast<const void*>(&here)) + "libanomaly-cuda.so";
-  void* module = dlopen(kernels.c_str(), RTLD_NOW | RTLD_LOCAL);
-  if (!module)
-    return "the CUDA kernels cannot be loaded (" + std::string(dlerror()) + "); build with -Dcuda=enabled";
-  // The module says itself whether it serves every step of the framework; one that does not must not be
-  // chosen.
-  if (!dlsym(module, "anomaly_cuda_framework"))
-    return "the CUDA kernels in " + kernels + " do not serve the whole framework";
-  return {};
+  std::string problem;
+  if (!load_cuda_kernels(&problem)) return problem;
+  return kNetworksOnGpu ? "" : "the networks of this version run on the CPU only";
 }
 
 // What keeps GPU `index` from being used, or an empty string.
@@ -92,6 +88,7 @@ std::string resolve_device(const std::string& wanted) {
   if (index < 0)
     throw Error(ErrorKind::BadSettings,
                 "There is no device \"" + wanted + "\": use auto, cpu, cuda, or cuda:N with N from 0.");
+  if (choose && !kNetworksOnGpu) return "cpu";
   const std::string problem = gpu_problem(index);
   if (problem.empty()) return "cuda:" + std::to_string(index);
   if (choose) return "cpu";
