@@ -8,6 +8,13 @@
 namespace anomaly {
 namespace {
 
+ChromaSite chroma_site(GstVideoChromaSite site) {
+  if (site == GST_VIDEO_CHROMA_SITE_UNKNOWN) return ChromaSite::Left;
+  const bool left = site & GST_VIDEO_CHROMA_SITE_H_COSITED, top = site & GST_VIDEO_CHROMA_SITE_V_COSITED;
+  if (left) return top ? ChromaSite::TopLeft : ChromaSite::Left;
+  return top ? ChromaSite::Top : ChromaSite::Centre;
+}
+
 template <typename Byte>
 bool fill(const GstVideoFrame& frame, BasicFrameView<Byte>* out) {
   BasicFrameView<Byte> view;
@@ -17,6 +24,7 @@ bool fill(const GstVideoFrame& frame, BasicFrameView<Byte>* out) {
   view.width = GST_VIDEO_FRAME_WIDTH(&frame);
   view.height = GST_VIDEO_FRAME_HEIGHT(&frame);
   const int planes = std::min<int>(GST_VIDEO_FRAME_N_PLANES(&frame), kMaxPlanes);
+  view.chroma_site = chroma_site(GST_VIDEO_INFO_CHROMA_SITE(&frame.info));
   for (int i = 0; i < planes; ++i) {
     view.plane[i] = static_cast<Byte*>(GST_VIDEO_FRAME_PLANE_DATA(&frame, i));
     view.stride[i] = GST_VIDEO_FRAME_PLANE_STRIDE(&frame, i);

@@ -33,7 +33,7 @@ struct TwinFrame {
     host.height = height;
     host.matrix = static_cast<ColorMatrix>(seed % 3);
     host.range = static_cast<ColorRange>(seed % 2);
-    host.chroma_site = static_cast<ChromaSite>(seed / 2 % 3);
+    host.chroma_site = static_cast<ChromaSite>(seed / 2 % 4);
     device = host;
     check::Random random(seed);
     for (int p = 0; p < info.planes; ++p) {
