@@ -9,6 +9,13 @@
 
 G_BEGIN_DECLS
 
+/* Loads the plugin before the suite forks: with what it links to, that takes longer than most tests. */
+static inline void test_load_plugin(void) {
+  GstPlugin* plugin = gst_plugin_load_by_name("anomaly");
+  g_assert_nonnull(plugin);
+  gst_object_unref(plugin);
+}
+
 /* A frame of `info` filled with a pattern that no row, column or plane repeats soon; pts 0, lasting 40 ms. */
 static inline GstBuffer* test_frame_new(const GstVideoInfo* info) {
   GstBuffer* buffer = gst_buffer_new_allocate(NULL, GST_VIDEO_INFO_SIZE(info), NULL);

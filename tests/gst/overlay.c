@@ -185,6 +185,7 @@ static Suite* anomalyoverlay_suite(void) {
   Suite* suite = suite_create("anomalyoverlay");
   TCase* tests = tcase_create("general");
   suite_add_tcase(suite, tests);
+  test_load_plugin();
   tcase_add_test(tests, test_untouched);
   tcase_add_test(tests, test_formats);
   tcase_add_test(tests, test_tiny);

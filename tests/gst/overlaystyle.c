@@ -250,6 +250,7 @@ static Suite* anomalyoverlaystyle_suite(void) {
   Suite* suite = suite_create("anomalyoverlaystyle");
   TCase* tests = tcase_create("general");
   suite_add_tcase(suite, tests);
+  test_load_plugin();
   tcase_add_test(tests, test_properties);
   tcase_add_test(tests, test_boxes);
   tcase_add_test(tests, test_labels);

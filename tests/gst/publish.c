@@ -377,6 +377,7 @@ static Suite* anomalypublish_suite(void) {
   Suite* suite = suite_create("anomalypublish");
   TCase* tests = tcase_create("general");
   suite_add_tcase(suite, tests);
+  test_load_plugin();
   tcase_add_checked_fixture(tests, setup, teardown);
   tcase_add_test(tests, test_lines);
   tcase_add_test(tests, test_running_time);
