@@ -53,6 +53,27 @@ GST_START_TEST(test_colorimetry) {
 }
 GST_END_TEST;
 
+static anomaly::ChromaSite site_of(const gchar* site) {
+  gchar* text = g_strdup_printf("video/x-raw,format=NV12,width=32,height=16,chroma-site=%s", site);
+  GstVideoInfo info = from_caps(text);
+  g_free(text);
+  GstBuffer* buffer = gst_buffer_new_allocate(nullptr, GST_VIDEO_INFO_SIZE(&info), nullptr);
+  GstVideoFrame frame;
+  anomaly::FrameView view;
+  fail_unless(gst_video_frame_map(&frame, &info, buffer, GST_MAP_READ) && anomaly::frame_view(frame, &view));
+  gst_video_frame_unmap(&frame);
+  gst_buffer_unref(buffer);
+  return view.chroma_site;
+}
+
+GST_START_TEST(test_chroma_site) {
+  fail_unless(site_of("mpeg2") == anomaly::ChromaSite::Left);
+  fail_unless(site_of("jpeg") == anomaly::ChromaSite::Centre);
+  fail_unless(site_of("cosited") == anomaly::ChromaSite::TopLeft);
+  fail_unless(site_of("v-cosited") == anomaly::ChromaSite::Top);
+}
+GST_END_TEST;
+
 // Every format of the caps has a view whose planes lie where GStreamer put them.
 GST_START_TEST(test_views) {
   GstCaps* caps = anomaly::supported_caps();
@@ -103,6 +124,7 @@ static Suite* videoview_suite() {
   TCase* tests = tcase_create("general");
   suite_add_tcase(suite, tests);
   tcase_add_test(tests, test_colorimetry);
+  tcase_add_test(tests, test_chroma_site);
   tcase_add_test(tests, test_views);
   tcase_add_test(tests, test_unknown);
   return suite;
