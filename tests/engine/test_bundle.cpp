@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "src/bundle/bundle.h"
 
+#include <dlfcn.h>
+
 #include <ATen/ops/equal.h>
 #include <ATen/ops/ones.h>
 
@@ -219,4 +221,36 @@ TEST(the_built_in_bundle_is_looked_for) {
   if (!found.empty()) CHECK(Bundle::open(found)->has("segmentation"));
 }
 
-TEST_MAIN()
+// An installed library finds the bundle beside itself, wherever it was installed: this program again, with a
+// library path that leads to the same library in another folder.
+TEST(the_built_in_bundle_beside_the_library) {
+  Dl_info library{};
+  CHECK(::dladdr(reinterpret_cast<const void*>(&anomaly::builtin_bundle_path), &library) != 0);
+  for (const char* folders : {"lib", "lib/x86_64-linux-gnu"}) {
+    const TemporaryFolder prefix;
+    const std::string lib = prefix.file(folders), share = prefix.file("share/gst-anomaly");
+    std::filesystem::create_directories(lib);
+    std::filesystem::create_directories(share);
+    check::write_bytes(share + "/compact.safetensors", "x");
+    const std::filesystem::path real = std::filesystem::canonical(library.dli_fname);
+    std::filesystem::create_symlink(real, std::filesystem::path(lib) / real.filename());
+    const std::string command = "GST_ANOMALY_BUNDLE= LD_LIBRARY_PATH='" + lib + "' '" +
+                                std::filesystem::canonical("/proc/self/exe").string() + "' --builtin";
+    std::FILE* const pipe = ::popen(command.c_str(), "r");
+    CHECK(pipe != nullptr);
+    char line[4096] = "";
+    const bool printed = std::fgets(line, sizeof line, pipe) != nullptr;
+    CHECK_EQ(::pclose(pipe), 0);
+    CHECK(printed);
+    CHECK_EQ(std::filesystem::weakly_canonical(line).string(),
+             std::filesystem::weakly_canonical(share + "/compact.safetensors").string());
+  }
+}
+
+int main(int argc, char** argv) {
+  if (argc == 2 && std::string(argv[1]) == "--builtin") {
+    std::fputs(anomaly::builtin_bundle_path().c_str(), stdout);
+    return 0;
+  }
+  return check::run(argc, argv);
+}

@@ -215,7 +215,8 @@ TEST(every_method) {
 
 TEST(every_option_reaches_the_framework) {
   const Place place;
-  const cv::Mat image = drawing(90, 50);
+  at::Tensor frame = fixture::pictures(1, 50, 90);
+  const cv::Mat image(50, 90, CV_8UC3, frame.data_ptr());
   const std::string path = place.picture("street.png", image);
   const auto same = [&](std::vector<std::string> options, const Settings& settings,
                         int height = fixture::kMapHeight, int width = fixture::kMapWidth) {
@@ -225,25 +226,25 @@ TEST(every_option_reaches_the_framework) {
     check_results(place, "street", expected(image, settings, height, width));
   };
   const FrameTensors plain = expected(image, {});
-  const auto differs = [&](const Settings& settings) {
-    if (at::equal(plain.at("anomaly"), expected(image, settings).at("anomaly")))
-      check::fail(__FILE__, __LINE__, "an option without effect");
+  const auto differs = [&](const char* option, const char* tensor, const Settings& settings) {
+    if (at::equal(plain.at(tensor), expected(image, settings).at(tensor)))
+      check::fail(__FILE__, __LINE__, option, " is without effect");
   };
   Settings settings;
   settings.ensemble = {0, 0, 0.5, 0.25};
   same({"--ensemble-weights", "0,0,.5,0.25"}, settings);
-  differs(settings);
+  differs("--ensemble-weights", "anomaly", settings);
 
   settings = {};
   settings.latent = Latent::Draw;
   settings.seed = 18446744073709551615u;
   same({"--latent", "draw", "--seed", "18446744073709551615"}, settings);
-  differs(settings);
+  differs("--latent", "synthesis", settings);
 
   settings = {};
   settings.formulas = Formulas::Paper;
   same({"--formulas", "paper"}, settings);
-  differs(settings);
+  differs("--formulas", "entropy_raw", settings);
 
   settings = with(Method::SoftmaxEntropy);
   settings.normalization = Normalization::Fixed;
@@ -356,7 +357,8 @@ TEST(bundles_and_devices_are_refused) {
          "convert it with models/convert.py");
   refuse("--device", "abacus", "abacus");
   if (!fs::exists("/dev/nvidiactl")) refuse("--device", "cuda", "cuda");
-  refuse("--output", image, "cannot be made a folder");
+  check_refused(place.run({"--model", tiny_file().path(), "--output", image, image}), 1,
+                "cannot be made a folder");
   // A method whose network the bundle lacks is refused by the network's name.
   BundleInfo info = fixture::tiny_info();
   Json architecture = Json::object();
@@ -379,6 +381,63 @@ TEST(a_full_disk_is_reported_and_leaves_nothing) {
   const auto done = place.run({"--model", tiny_file().path(), "--output", place.out, image}, 512);
   check_refused(done, 1, place.out + "/a.png: cannot be written");
   CHECK(place.results().empty());
+}
+
+TEST(the_built_in_bundle) {
+  const std::string bundle = std::string(ANOMALY_SOURCE_ROOT) + "/models/compact.safetensors";
+  if (!fs::exists(bundle)) SKIP("no built-in bundle at " + bundle);
+  ::unsetenv("GST_ANOMALY_BUNDLE");
+  const Place place;
+  const std::string image = place.picture("a.png", drawing(320, 180));
+  const auto done = place.run({"--output", place.out, "--dump", image});
+  if (done.status != 0) check::fail(__FILE__, __LINE__, done.err);
+  CHECK(place.results() == (std::set<std::string>{"a.png", "a.safetensors"}));
+  const auto dump = SafetensorsFile::open(place.out + "/a.safetensors");
+  CHECK_EQ(dump->metadata().at("model"), Bundle::open(bundle)->info().name);
+  CHECK(dump->tensor("anomaly_full").isfinite().all().item<bool>());
+}
+
+// The whole chain, from the picture to the map at its size, against the published program's outputs.
+// golden.sh names the bundle that was converted from the golden cases' checkpoints.
+TEST(golden) {
+  const char* const bundle = std::getenv("ANOMALY_GOLDEN_BUNDLE");
+  if (!bundle) SKIP("ANOMALY_GOLDEN_BUNDLE names no bundle of the golden cases: see tests/engine/golden.sh");
+  const auto golden = SafetensorsFile::open(check::shared_data("golden/full_256x512.safetensors"));
+  const std::string image = check::shared_data("golden/dashcam_frame100.png");
+  const Place place;
+  const auto done = place.run({"--model", bundle, "--segmentation-height", "256", "--segmentation-width",
+                               "512", "--dump", "--output", place.out, image});
+  if (done.status != 0) check::fail(__FILE__, __LINE__, done.err);
+  const auto dump = SafetensorsFile::open(place.out + "/dashcam_frame100.safetensors");
+
+  const auto share = [&](const char* name, int tolerance) {
+    const at::Tensor ours = dump->tensor(name).to(at::kInt), theirs = golden->tensor(name).to(at::kInt);
+    CHECK(ours.sizes() == theirs.sizes());
+    return ours.sub(theirs).abs().le(tolerance).to(at::kDouble).mean().item<double>();
+  };
+  CHECK(share("labels", 0) >= 0.999);
+  for (const char* name : {"entropy", "distance", "perceptual", "synthesis"}) {
+    const double agreeing = share(name, 1);
+    if (agreeing < 0.995) check::fail(__FILE__, __LINE__, name, ": ", agreeing, " of the pixels agree");
+  }
+  const auto error = [&](const at::Tensor& ours, const char* name) {
+    const at::Tensor theirs = golden->tensor(name);
+    CHECK(ours.sizes() == theirs.sizes());
+    return ours.sub(theirs).abs().mean().item<double>();
+  };
+  const auto every = [](const at::Tensor& full, int step) {
+    return full.slice(-2, 0, c10::nullopt, step).slice(-1, 0, c10::nullopt, step);
+  };
+  CHECK(error(dump->tensor("anomaly"), "anomaly") < 2e-3);
+  CHECK(error(every(dump->tensor("anomaly_full"), 4), "anomaly_full_every_4th") < 2e-3);
+  CHECK(error(every(dump->tensor("entropy_raw"), 8), "entropy_raw_every_8th") < 2e-3);
+  CHECK(error(every(dump->tensor("distance_raw"), 8), "distance_raw_every_8th") < 2e-3);
+  CHECK(fixture::relative_error(every(dump->tensor("logits"), 8), golden->tensor("logits_every_8th")) < 1e-3);
+  for (const char* name : {"latent_mean", "latent_logvar", "dissimilarity_logits"})
+    CHECK(fixture::relative_error(dump->tensor(name), golden->tensor(name)) < 1e-2);
+  const cv::Mat png = cv::imread(place.out + "/dashcam_frame100.png", cv::IMREAD_UNCHANGED);
+  CHECK_EQ(png.cols, 960);
+  CHECK_EQ(png.rows, 540);
 }
 
 TEST_MAIN()

@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// The trainer from end to end on a handful of drawn pictures: every stage, resuming, and the bundle that
+// comes out.
+#include <ATen/Parallel.h>
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/tensor.h>
+#include <ATen/ops/zeros.h>
+#include <unistd.h>
+
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+#include <opencv2/imgcodecs.hpp>
+#include <opencv2/imgproc.hpp>
+
+#include "src/bundle/bundle.h"
+#include "src/error.h"
+#include "src/framework/framework.h"
+#include "src/train/checkpoint.h"
+#include "src/train/evaluate.h"
+#include "src/train/losses.h"
+#include "src/train/measures.h"
+#include "src/train/objects.h"
+#include "src/train/ranking.h"
+#include "src/train/session.h"
+#include "tests/check.h"
+
+using namespace anomaly;
+using namespace anomaly::train;
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr const char* kConfig = R"({
+  "name": "tiny", "seed": 3, "segmentation_size": [32, 64], "map_size": [32, 64], "held_out_share": 0.34,
+  "datasets": { "drawn": { "images": "images", "labels": "labels", "exact_geometry": true,
+    "groups": [[0], [10], [2, 8], []] } },
+  "objects": { "images": "objects", "panoptic": "panoptic", "json": "panoptic.json", "held_out": 1 },
+  "test": { "images": "images", "labels": "labels", "groups": [[0], [10], [2, 8], []] },
+  "networks": {
+    "segmentation": { "type": "compact-segmentation", "widths": [4, 4, 8, 8, 8], "blocks": [1, 1, 1], "decoder": 8, "head": 4 },
+    "encoder": { "type": "compact-encoder", "widths": [4, 4, 4, 4], "latent": 3 },
+    "generator": { "type": "compact-generator", "widths": [4, 4, 4, 4], "latent": 3 },
+    "perceptual": { "type": "compact-perceptual", "widths": [4, 4, 8], "blocks": 1, "level_weights": [1, 1, 1] },
+    "dissimilarity": { "type": "compact-dissimilarity", "uncertainty": true, "image": [4, 4, 4, 4],
+      "semantic": [2, 2, 2, 2], "fused": [4, 4, 4, 4], "decoder": [4, 4, 4, 4], "spade_hidden": 2 },
+    "baseline": { "type": "compact-dissimilarity", "uncertainty": false, "image": [4, 4, 4, 4],
+      "semantic": [2, 2, 2, 2], "fused": [4, 4, 4, 4], "decoder": [4, 4, 4, 4], "spade_hidden": 2 } },
+  "stages": {
+    "segmentation": { "steps": 6, "batch": 2, "crop_height": 32, "crop_width": 64, "checkpoint_every": 3 },
+    "synthesis": { "steps": 2, "batch": 2 },
+    "dissimilarity": { "steps": 2, "batch": 2, "samples": 4, "validation_samples": 2, "paste": 1 },
+    "baseline": { "steps": 2, "batch": 2, "samples": 4, "validation_samples": 2 },
+    "ensemble": { "samples": 3, "false_positive_rate": 0.01 } },
+  "license": "for tests" })";
+
+// Road below, sky above, a block of building; a picture with one square "object".
+struct DrawnData {
+  std::string folder = (fs::temp_directory_path() / ("train-stages-" + std::to_string(getpid()))).string();
+  DrawnData() {
+    for (const char* name : {"images", "labels", "objects", "panoptic"})
+      fs::create_directories(folder + "/" + name);
+    cv::RNG random(5);
+    for (int i = 0; i < 6; ++i) {
+      cv::Mat picture(48, 80, CV_8UC3, cv::Scalar(200, 160, 120)), labels(48, 80, CV_8UC1, cv::Scalar(1));
+      const cv::Rect road(0, 24, 80, 24), building(10 * i, 8, 20, 20);
+      picture(building) = cv::Scalar(60, 80, 160);
+      labels(building) = 2;
+      picture(road) = cv::Scalar(90, 90, 90);
+      labels(road) = 0;
+      labels(cv::Rect(0, 0, 4, 4)) = 3;
+      cv::Mat noise(picture.size(), CV_8UC3);
+      random.fill(noise, cv::RNG::UNIFORM, 0, 30);
+      picture += noise;
+      cv::imwrite(folder + "/images/" + std::to_string(i) + ".png", picture);
+      cv::imwrite(folder + "/labels/" + std::to_string(i) + ".png", labels);
+    }
+    for (int i = 0; i < 2; ++i) {
+      cv::Mat picture(60, 60, CV_8UC3, cv::Scalar(20, 200, 240)), map = cv::Mat::zeros(60, 60, CV_8UC3);
+      map(cv::Rect(10, 10, 40, 40)) = cv::Scalar(0, 0, 7);  // B G R: the segment's id is 7
+      cv::imwrite(folder + "/objects/" + std::to_string(i) + ".jpg", picture);
+      cv::imwrite(folder + "/panoptic/" + std::to_string(i) + ".png", map);
+    }
+    std::ofstream(folder + "/panoptic.json") << R"({"annotations":[
+      {"file_name":"0.png","segments_info":[{"id":7,"category_id":1,"iscrowd":0}]},
+      {"file_name":"1.png","segments_info":[{"id":7,"category_id":1,"iscrowd":0}]}],
+      "categories":[{"id":1,"isthing":1,"name":"toaster"}]})";
+    std::ofstream(folder + "/config.json") << kConfig;
+  }
+  ~DrawnData() { fs::remove_all(folder); }
+
+  Session session(const std::string& work, int64_t stop_after = 0) const {
+    Session session;
+    session.config = Config::read(folder + "/config.json");
+    session.data = folder;
+    session.work = folder + "/" + work;
+    session.stop_after = stop_after;
+    fs::create_directories(session.work);
+    for (const auto& dataset : session.config.datasets)
+      session.datasets.push_back(
+          read_dataset_frames(session.data, dataset, session.config.held_out_share, session.groups));
+    return session;
+  }
+};
+
+}  // namespace
+
+TEST(a_resumed_run_equals_an_uninterrupted_one) {
+  at::set_num_threads(1);
+  const DrawnData data;
+  Session whole = data.session("whole");
+  train_segmentation(whole);
+  Session first = data.session("parts", 3);
+  train_segmentation(first);
+  CHECK_THROWS(read_stage(first.checkpoint("segmentation"), "average.", true), Error, "not complete");
+  Session second = data.session("parts");
+  train_segmentation(second);
+  for (const char* prefix : {"model.", "average.", "adam."}) {
+    const auto a = read_stage(whole.checkpoint("segmentation"), prefix, true);
+    const auto b = read_stage(second.checkpoint("segmentation"), prefix, true);
+    CHECK_EQ(a.size(), b.size());
+    CHECK(!a.empty());
+    for (size_t i = 0; i < a.size(); ++i)
+      if (!a[i].second.equal(b[i].second)) check::fail(__FILE__, __LINE__, prefix, a[i].first, " differs");
+  }
+  const auto start = read_stage(first.checkpoint("segmentation"), "model.stem.half.conv.", true);
+  CHECK_EQ(start.size(), size_t{1});
+
+  Session other = data.session("parts");
+  other.config.stages = Json::parse(R"({"segmentation": {"steps": 6, "batch": 1, "checkpoint_every": 3}})");
+  CHECK_THROWS(train_segmentation(other), Error, "other settings");
+}
+
+TEST(every_stage_runs_and_the_bundle_serves) {
+  const DrawnData data;
+  Session session = data.session("work");
+  CHECK_THROWS(train_synthesis(session), Error, "segmentation.checkpoint.safetensors");
+  train_segmentation(session);
+  train_synthesis(session);
+  train_dissimilarity(session);
+  train_baseline(session);
+  const std::string path = session.work + "/tiny.safetensors";
+  finish_ensemble(session, path);
+
+  const auto bundle = Bundle::open(path);
+  CHECK_EQ(bundle->info().name, "tiny");
+  CHECK_EQ(bundle->info().license, "for tests");
+  CHECK(bundle->info().perceptual_bounds.has_value());
+  CHECK_NEAR(bundle->info().ensemble[0] + bundle->info().ensemble[1] + bundle->info().ensemble[2] +
+                 bundle->info().ensemble[3],
+             1, 1e-6);
+  CHECK_EQ(bundle->info().provenance.at("program").as_string(), "anomaly-train");
+  Framework framework(bundle, "cpu");
+  for (const Method method : {Method::Synboost, Method::Resynthesis, Method::PerceptualDifference}) {
+    Settings settings;
+    settings.method = method;
+    const auto results = framework.run(at::zeros({1, 32, 64, 3}, at::kByte), settings);
+    const at::Tensor map = results.at(0).at("anomaly");
+    CHECK_EQ(map.size(0), 32);
+    CHECK_EQ(map.size(1), 64);
+    CHECK(map.isfinite().all().item<bool>());
+  }
+  evaluate(session, path, session.work + "/measures.json");
+  std::ifstream file(session.work + "/measures.json");
+  const std::string text((std::istreambuf_iterator<char>(file)), {});
+  const Json measures = Json::parse(text);
+  CHECK_EQ(measures.at("frames").as_int(), 6);
+  CHECK(measures.at("composites, all held-out objects").find("synboost") != nullptr);
+}
+
+TEST(group_loss_is_the_logarithm_of_the_groups_probability) {
+  const GroupLoss loss({{0}, {1, 2}}, {1, 3}, 3);
+  const at::Tensor logits = at::tensor({1.0f, 2.0f, 0.5f, 1.0f, 2.0f, 0.5f, 1.0f, 2.0f, 0.5f})
+                                .view({1, 1, 3, 3})
+                                .permute({0, 3, 1, 2});
+  const at::Tensor targets = at::tensor({0, 1, 255}, at::kByte).view({1, 1, 3});
+  const double e0 = std::exp(1.0), e1 = std::exp(2.0), e2 = std::exp(0.5), sum = e0 + e1 + e2;
+  const double expected = (-std::log(e0 / sum) - 3 * std::log((e1 + e2) / sum)) / 4;
+  CHECK_NEAR(loss(logits, targets).item<double>(), expected, 1e-5);
+  CHECK_NEAR(loss(logits, at::tensor({255, 255, 255}, at::kByte).view({1, 1, 3})).item<double>(), 0, 1e-9);
+}
+
+TEST(ranking_measures_of_a_small_case) {
+  // By hand: descending 0.9 +, 0.8 -, 0.7 + and 0.7 - tied, 0.1 -; one pixel is ignored.
+  Ranking ranking;
+  ranking.add(at::tensor({0.9f, 0.8f, 0.7f, 0.7f, 0.1f, 1.0f}).view({2, 3}),
+              at::tensor({1, 0, 1, 0, 0, 255}, at::kByte).view({2, 3}));
+  const RankingMeasures m = ranking.measure();
+  CHECK_EQ(m.positives, 2);
+  CHECK_EQ(m.negatives, 3);
+  CHECK_NEAR(m.average_precision, 0.5 * 1 + 0.5 * 2 / 4, 1e-12);
+  CHECK_NEAR(m.fpr95, 2.0 / 3, 1e-12);
+  CHECK_NEAR(m.auroc, (1.0 / 3) * 0.5 + (1.0 / 3) * 0.75 + (1.0 / 3) * 1, 1e-12);
+}
+
+TEST(iou_of_a_small_case) {
+  DatasetConfig config;
+  config.groups = {{0}, {2, 8}, {}};
+  Groups groups;
+  for (const auto& ids : config.groups) groups.add(ids);
+  const uint8_t coarse = groups.add({2, 8});
+  const cv::Mat truth = (cv::Mat_<uint8_t>(1, 5) << 0, 0, coarse, coarse, 255);
+  const cv::Mat guess = (cv::Mat_<uint8_t>(1, 5) << 0, 8, 2, 5, 0);
+  IouCounter counter(config);
+  counter.add(guess, truth, groups);
+  const auto values = counter.per_class();
+  CHECK_EQ(values.size(), size_t{2});
+  CHECK_NEAR(values[0], 1.0 / 2, 1e-12);  // one of two found, none wrongly
+  CHECK_NEAR(values[1], 1.0 / 3, 1e-12);  // one found, one missed, one wrong
+}
+
+TEST(pasting_covers_what_the_mask_says) {
+  PastedObject object{"toaster", "0", cv::Mat(40, 40, CV_8UC3, cv::Scalar(250, 0, 250)),
+                      cv::Mat(40, 40, CV_8UC1, cv::Scalar(255))};
+  cv::Mat rgb(128, 256, CV_8UC3, cv::Scalar(90, 90, 90)), mask = cv::Mat::zeros(128, 256, CV_8UC1);
+  Random random({1});
+  for (int i = 0; i < 5; ++i) paste(object, {20, 30, 0.5}, random, rgb, mask);
+  CHECK(cv::countNonZero(mask) > 500);
+  for (int y = 0; y < rgb.rows; ++y)
+    for (int x = 0; x < rgb.cols; ++x) {
+      const int change = std::abs(rgb.at<cv::Vec3b>(y, x)[1] - 90);
+      if (mask.at<uint8_t>(y, x)) CHECK(change > 20);
+    }
+  CHECK(cv::countNonZero(mask.rowRange(0, 20)) == 0);  // feet stay on the lower half
+}
+
+TEST(bad_configurations_are_refused) {
+  const DrawnData data;
+  CHECK_THROWS(Config::read(data.folder + "/none.json"), Error, "none.json");
+  std::ofstream(data.folder + "/bad.json") << "{\"name\": 3}";
+  CHECK_THROWS(Config::read(data.folder + "/bad.json"), Error, "bad.json");
+  Session session = data.session("work");
+  session.config.datasets[0].images = "nowhere";
+  CHECK_THROWS(read_dataset_frames(session.data, session.config.datasets[0], 0, session.groups), Error,
+               "nowhere");
+  fs::remove(data.folder + "/labels/3.png");
+  CHECK_THROWS(data.session("again"), Error, "3.png");
+}
+
+TEST_MAIN()
