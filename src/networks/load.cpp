@@ -46,11 +46,11 @@ void require_multiple(const Bundle& bundle, const std::string& network, int64_t 
 }
 
 // Member "features" of an architecture: the width that the others follow, 64 in the published networks.
-int64_t features_of(const TensorSource& source) {
+int64_t features_of(const Bundle& bundle, const std::string& network, const TensorSource& source) {
   const int64_t features = source.integer("features", 64, 4, 256);
   if (features % 4 != 0)
-    throw Error(ErrorKind::BadBundle, "member \"features\" of an architecture is " +
-                                          std::to_string(features) + ", must be a multiple of 4");
+    refuse(bundle, network,
+           "member \"features\" is " + std::to_string(features) + ", must be a multiple of 4");
   return features;
 }
 
@@ -74,7 +74,7 @@ std::shared_ptr<SegmentationNetwork> load_segmentation(const Bundle& bundle) {
   require_type(bundle, name, type, "deeplabv3plus-wrn38");
   TensorSource source(bundle, name);
   return filled(source, std::make_shared<DeepLabV3Plus>(
-                            DeepLabWidths::scaled(features_of(source), class_count(bundle))));
+                            DeepLabWidths::scaled(features_of(bundle, name, source), class_count(bundle))));
 }
 
 std::shared_ptr<LatentEncoder> load_encoder(const Bundle& bundle) {
@@ -84,7 +84,7 @@ std::shared_ptr<LatentEncoder> load_encoder(const Bundle& bundle) {
   TensorSource source(bundle, name);
   CcFpseEncoderOptions options;
   options.latent = source.integer("latent", options.latent, 1, 4096);
-  options.features = features_of(source);
+  options.features = features_of(bundle, name, source);
   return filled(source, std::make_shared<CcFpseEncoder>(options));
 }
 
@@ -98,7 +98,7 @@ std::shared_ptr<GeneratorNetwork> load_generator(const Bundle& bundle) {
   options.height = bundle.info().map_height;
   options.width = bundle.info().map_width;
   options.latent = source.integer("latent", options.latent, 1, 4096);
-  options.features = options.pyramid = features_of(source);
+  options.features = options.pyramid = features_of(bundle, name, source);
   options.hidden = 2 * options.features;
   return filled(source, std::make_shared<CcFpseGenerator>(options));
 }
@@ -109,7 +109,7 @@ std::shared_ptr<PerceptualNetwork> load_perceptual(const Bundle& bundle) {
   require_type(bundle, name, type, "vgg19");
   require_multiple(bundle, name, 16);
   TensorSource source(bundle, name);
-  return filled(source, std::make_shared<Vgg19Perceptual>(features_of(source)));
+  return filled(source, std::make_shared<Vgg19Perceptual>(features_of(bundle, name, source)));
 }
 
 std::shared_ptr<DissimilarityNetwork> load_dissimilarity(const Bundle& bundle, const std::string& name) {
@@ -120,7 +120,7 @@ std::shared_ptr<DissimilarityNetwork> load_dissimilarity(const Bundle& bundle, c
   TensorSource source(bundle, name);
   DissimilarityOptions options;
   options.classes = class_count(bundle);
-  options.features = features_of(source);
+  options.features = features_of(bundle, name, source);
   options.hidden = 2 * options.features;
   const Json* uncertainty = source.architecture().find("uncertainty");
   if (uncertainty && uncertainty->type() != Json::Type::Bool)

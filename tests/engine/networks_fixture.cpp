@@ -83,7 +83,7 @@ anomaly::BundleInfo tiny_info() {
   return info;
 }
 
-NamedTensors tiny_tensors() {
+static NamedTensors make_tiny_tensors() {
   using namespace anomaly;
   NamedTensors all;
   DeepLabV3Plus segmentation(DeepLabWidths::scaled(kFeatures, 19));
@@ -111,6 +111,11 @@ NamedTensors tiny_tensors() {
   options.uncertainty = false;
   VggDissimilarity baseline(options);
   add_tensors(all, "baseline", baseline);
+  return all;
+}
+
+NamedTensors tiny_tensors() {
+  static const NamedTensors all = make_tiny_tensors();
   return all;
 }
 

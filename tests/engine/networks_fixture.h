@@ -32,7 +32,7 @@ inline constexpr int kFeatures = 4, kMapHeight = 64, kMapWidth = 128, kLatent = 
 
 // A description of a bundle of the five networks and the baseline at `kFeatures`.
 anomaly::BundleInfo tiny_info();
-// All their tensors, as `<network>.<key>`.
+// All their tensors, as `<network>.<key>`. Made once: replace one, do not write into it.
 NamedTensors tiny_tensors();
 
 // Writes a bundle into a temporary file, which goes with the object.
