@@ -181,6 +181,66 @@ GST_START_TEST(test_renegotiation) {
 }
 GST_END_TEST;
 
+/* A buffer too small for its caps is passed on as it is, with a warning for whoever looks. */
+GST_START_TEST(test_short_buffer) {
+  const GstVideoInfo info = make_info("NV12", 32, 16);
+  GstHarness* harness = overlay_new(&info, "opacity=1 contours=true legend=true");
+  GstElement* overlay = gst_harness_find_element(harness, "anomalyoverlay");
+  GstBus* bus = gst_bus_new();
+  gst_element_set_bus(overlay, bus);
+  GstBuffer *frame = gst_buffer_new_allocate(NULL, 32 * 16, NULL), *before;
+  GstMapInfo map;
+  gst_buffer_memset(frame, 0, 77, 32 * 16);
+  before = gst_buffer_copy_deep(frame);
+  add_constant(frame, 1);
+  GstBuffer* out = gst_harness_push_and_pull(harness, frame);
+  fail_unless(gst_buffer_map(before, &map, GST_MAP_READ));
+  fail_unless_equals_int(gst_buffer_memcmp(out, 0, map.data, map.size), 0);
+  gst_buffer_unmap(before, &map);
+  GstMessage* message = gst_bus_pop_filtered(bus, GST_MESSAGE_WARNING);
+  fail_unless(message != NULL);
+  gst_message_unref(message);
+  gst_buffer_unref(before);
+  gst_buffer_unref(out);
+  gst_element_set_bus(overlay, NULL);
+  gst_object_unref(bus);
+  gst_object_unref(overlay);
+  gst_harness_teardown(harness);
+}
+GST_END_TEST;
+
+GST_START_TEST(test_large) {
+  const GstVideoInfo info = make_info("GRAY8", 8192, 8192);
+  GstHarness* harness = overlay_new(&info, "opacity=1 contours=true legend=true colormap=bone");
+  GstBuffer* frame = black(&info);
+  guint8 corner = 0, middle = 0;
+  const GstAnomalyRegion all = {.id = 1, .width = 8192, .height = 8192, .max = 1, .label = "road"};
+  gst_anomaly_meta_add_region(add_halves(frame, 8192, 8192), &all);
+  GstBuffer* out = gst_harness_push_and_pull(harness, frame);
+  gst_buffer_extract(out, (gsize)4096 * 8192 + 1000, &middle, 1);
+  gst_buffer_extract(out, (gsize)8192 * 8192 - 1, &corner, 1);
+  fail_unless(middle > 200 && corner > 200);
+  gst_buffer_unref(out);
+  gst_harness_teardown(harness);
+}
+GST_END_TEST;
+
+/* 100 times from NULL to PLAYING and back while frames flow. */
+GST_START_TEST(test_state_churn) {
+  GstElement* pipeline = gst_parse_launch(
+      "videotestsrc ! video/x-raw,format=I420,width=16,height=16 ! anomalyoverlay legend=true ! fakesink "
+      "sync=false",
+      NULL);
+  fail_unless(pipeline != NULL);
+  for (guint i = 0; i < 100; i++) {
+    fail_unless(gst_element_set_state(pipeline, GST_STATE_PLAYING) != GST_STATE_CHANGE_FAILURE);
+    if (i % 4 == 0) gst_element_get_state(pipeline, NULL, NULL, GST_SECOND);
+    fail_unless_equals_int(gst_element_set_state(pipeline, GST_STATE_NULL), GST_STATE_CHANGE_SUCCESS);
+  }
+  gst_object_unref(pipeline);
+}
+GST_END_TEST;
+
 static Suite* anomalyoverlay_suite(void) {
   Suite* suite = suite_create("anomalyoverlay");
   TCase* tests = tcase_create("general");
@@ -193,6 +253,9 @@ static Suite* anomalyoverlay_suite(void) {
   tcase_add_test(tests, test_scaled);
   tcase_add_test(tests, test_shared_frame);
   tcase_add_test(tests, test_renegotiation);
+  tcase_add_test(tests, test_short_buffer);
+  tcase_add_test(tests, test_large);
+  tcase_add_test(tests, test_state_churn);
   return suite;
 }
 
