@@ -57,7 +57,7 @@ void facade(const Stage& stage, Vec3 a, Vec3 b, float low, float height, const H
   const float per_storey = 1 / h.storey;
   auto pane = [&](State& s, int storey) {
     s.storey = storey;
-    const uint64_t cell = hash(h.key, static_cast<uint64_t>(s.bay + 1000), static_cast<uint64_t>(storey));
+    const uint64_t cell = hash(h.key, static_cast<uint64_t>(s.bay) + 1000, static_cast<uint64_t>(storey));
     const float mirror = 0.12f + 0.42f * unit(cell);
     Color foot = mix(glass_low, glass_sky, mirror * 0.35f), head = mix(glass_low, glass_sky, mirror * 1.35f);
     if ((cell & 7) == 0) foot = mix(foot, trim, 0.6f), head = mix(head, trim, 0.6f);  // a blind

@@ -12,6 +12,10 @@ constexpr float kHalfWidth =
 constexpr int kTile = 256;   // texels a side of the noise tile
 constexpr float kFar = 420;  // metres; the ground beyond is one with the haze
 
+size_t index(int x, int y, int width) {
+  return static_cast<size_t>(y) * static_cast<size_t>(width) + static_cast<size_t>(x);
+}
+
 // Part of [a, b] in which a pattern of period `period`, on for `on` from 0, is on.
 double covered(double a, double b, double period, double on) {
   auto integral = [&](double x) {
@@ -169,22 +173,21 @@ void Ground::make_noise() {
       const float fx = static_cast<float>(x), fy = static_cast<float>(y);
       const float smooth_part = fractal_noise(key, fx / 32, fy / 32, 4, kTile / 32) - 0.5f;
       const float grain = unit(hash(key, static_cast<uint64_t>(x), static_cast<uint64_t>(y))) - 0.5f;
-      tile[static_cast<size_t>(y * kTile + x)] = 0.8f * smooth_part + 0.6f * grain;
+      tile[index(x, y, kTile)] = 0.8f * smooth_part + 0.6f * grain;
     }
   for (int size = kTile; size >= 1; size /= 2) {
-    std::vector<uint8_t> level(static_cast<size_t>(size * size));
+    std::vector<uint8_t> level(index(0, size, size));
     for (size_t i = 0; i < level.size(); ++i)
       level[i] = to_byte(128 + 127 * std::clamp(tile[i] * 1.6f, -1.0f, 1.0f));
     noise_.push_back(std::move(level));
-    std::vector<float> half(static_cast<size_t>(size / 2 * (size / 2)));
-    for (int y = 0; y < size / 2; ++y)
-      for (int x = 0; x < size / 2; ++x) {
-        const auto i = static_cast<size_t>(2 * y * size + 2 * x);
-        half[static_cast<size_t>(y * (size / 2) + x)] =
-            (tile[i] + tile[i + 1] + tile[i + static_cast<size_t>(size)] +
-             tile[i + static_cast<size_t>(size) + 1]) /
+    const int smaller = size / 2;
+    std::vector<float> half(index(0, smaller, smaller));
+    for (int y = 0; y < smaller; ++y)
+      for (int x = 0; x < smaller; ++x)
+        half[index(x, y, smaller)] =
+            (tile[index(2 * x, 2 * y, size)] + tile[index(2 * x + 1, 2 * y, size)] +
+             tile[index(2 * x, 2 * y + 1, size)] + tile[index(2 * x + 1, 2 * y + 1, size)]) /
             4;
-      }
     tile = std::move(half);
   }
 }
@@ -228,7 +231,7 @@ void Ground::paint(const View& view, Canvas& canvas) const {
     while (level + 1 < profiles_[0].size() && du * per_metre > 1.4f) per_metre *= 0.5f, ++level;
     const auto& base = profiles_[kGaps][level];
     const auto& marked = profiles_[upper][level];
-    const int mark = static_cast<int>(weight * 256 + 0.5f);
+    const int mark = static_cast<int>(std::lround(weight * 256));
     const int count = static_cast<int>(base.size());
 
     // Noise: one tile of 3 m for the grain, one of 22 m for patches, each at the mip level of the pixel's

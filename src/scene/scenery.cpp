@@ -226,19 +226,17 @@ void add_scenery(const Drive& drive, const View& view, const Foliage& foliage, s
   const auto last = static_cast<int64_t>(std::floor((view.s + reach) / kPlot));
   for (int64_t n = last; n >= first; --n)
     for (float side : {-1.0f, 1.0f}) plots.plot(n, side);
-  if (drive.layout.zebra) {
-    // Lights stand at the crossings.
-    const double period = Ground::kCrossingPeriod;
-    for (double s =
-             (std::floor((view.s - Ground::kCrossingStart) / period)) * period + Ground::kCrossingStart - 1;
-         s < view.s + 160; s += period) {
-      if (s < view.s + 2 || drive.layout.place != Place::City) continue;
-      const int phase = view.time - std::floor(view.time / 20) * 20 < 12   ? 2
-                        : view.time - std::floor(view.time / 20) * 20 < 14 ? 1
-                                                                           : 2;
+  if (drive.layout.zebra && drive.layout.place == Place::City) {
+    // Lights stand at the crossings, and turn green for us in time.
+    const double before = (view.s - Ground::kCrossingStart) / Ground::kCrossingPeriod;
+    for (auto n = static_cast<int64_t>(std::floor(before)); n <= static_cast<int64_t>(before) + 2; ++n) {
+      const double s = static_cast<double>(n) * Ground::kCrossingPeriod + Ground::kCrossingStart - 1;
+      const float z = static_cast<float>(s - view.s);
+      if (z < 2 || z > 180) continue;
+      const float red_until = 50 + 50 * unit(hash(drive.key, static_cast<uint64_t>(n)));
+      const int phase = z > red_until ? 0 : z > red_until - 8 ? 1 : 2;
       for (float side : {-1.0f, 1.0f}) {
         const float u = side > 0 ? drive.layout.right + 0.5f : drive.layout.left - 0.5f;
-        const float z = static_cast<float>(s - view.s);
         items.push_back({order_of(z, u + view.bend_at(z) - view.u), [=](const Stage& stage) {
                            draw_traffic_light(stage, {s, u, 0, 0}, phase, true);
                          }});

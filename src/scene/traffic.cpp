@@ -33,9 +33,7 @@ void add_traffic(const Drive& drive, const View& view, std::vector<Item>& items)
   const double window = 300, behind = 14;
   auto vehicle = [&](float z, float u, float turn, const VehicleLook& look) {
     const double s = view.s + static_cast<double>(z);
-    add(view, z - (turn == 0 ? 0 : 0), u, items, [=](const Stage& stage) {
-      draw_vehicle(stage, {s, u, turn, 0}, look);
-    });
+    add(view, z, u, items, [=](const Stage& stage) { draw_vehicle(stage, {s, u, turn, 0}, look); });
   };
   // The car ahead of us draws away when something lies on the road.
   if (dice.chance(highway ? 0.75f : 0.6f)) {

@@ -1,0 +1,92 @@
+#!/bin/bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# Formatting (clang-format, .clang-format) and static analysis (clang-tidy, .clang-tidy) of our sources.
+#
+#   tests/lint.sh [--all] [--format-only] [--jobs N] [BUILD] [FILE...]
+#
+# BUILD: a configured build folder, whose compile_commands.json says how files are compiled (default: the newest
+# build*/). FILE: only these. clang-tidy leaves out what includes LibTorch, which takes it most of a minute a file,
+# unless --all is given, and what the build does not compile. Exit status 1 if anything is found, 2 if it cannot run.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+all=false tidy=true build='' jobs=$(nproc)
+files=()
+while [ $# -gt 0 ]; do
+  case $1 in
+    --all) all=true ;;
+    --format-only) tidy=false ;;
+    --jobs) jobs=${2:?--jobs needs a number}; shift ;;
+    -h | --help) sed -n '3,/^set/{/^set/d;s/^# \{0,1\}//;p}' "$0"; exit 0 ;;
+    -*) echo "lint: unknown option $1 (--help tells the known ones)" >&2; exit 2 ;;
+    *) if [ -d "$1" ]; then build=$1; else files+=("${1#./}"); fi ;;
+  esac
+  shift
+done
+if [ ${#files[@]} -eq 0 ]; then
+  mapfile -t files < <(git ls-files '*.c' '*.cpp' '*.h' '*.cu' '*.cuh' | while read -r f; do [ -e "$f" ] && echo "$f"; done)
+fi
+
+# Releases of clang-format disagree on details; the tree is formatted by 14, Debian 12's.
+pick() {
+  local tool
+  for tool in "$1-14" "$1"; do
+    if command -v "$tool" > /dev/null; then echo "$tool"; return; fi
+  done
+  echo "lint: $1 is not installed (Debian: apt-get install $1)" >&2
+  exit 2
+}
+format=$(pick clang-format)
+version=$("$format" --version | sed 's/.*version \([0-9]*\).*/\1/')
+[ "$version" = 14 ] || echo "lint: clang-format $version formats in places otherwise than 14, which the tree is formatted by" >&2
+
+status=0
+unformatted=()
+for f in "${files[@]}"; do
+  "$format" --dry-run -Werror "$f" > /dev/null 2>&1 || unformatted+=("$f")
+done
+if [ ${#unformatted[@]} -gt 0 ]; then
+  status=1
+  printf 'lint: not formatted: %s\n' "${unformatted[@]}"
+  echo "lint: to format: $format -i ${unformatted[*]}"
+fi
+echo "lint: clang-format: ${#files[@]} files, ${#unformatted[@]} not formatted"
+$tidy || exit $status
+
+checker=$(pick clang-tidy)
+if [ -z "$build" ]; then
+  build=$(ls -td build*/compile_commands.json 2> /dev/null | head -1 | xargs -r dirname)
+fi
+if [ -z "$build" ] || [ ! -e "$build/compile_commands.json" ]; then
+  echo "lint: clang-tidy needs a configured build folder: meson setup build" >&2
+  exit 2
+fi
+
+# Sources that include LibTorch, directly or through headers of ours.
+heavy=$(git grep -lE '^#include <(ATen|torch|c10)/' -- '*.cpp' '*.h' || true)
+while true; do
+  headers=$(grep '\.h$' <<< "$heavy" | sed 's/[.[\*^$]/\\&/g' | paste -sd'|' || true)
+  [ -n "$headers" ] || break
+  more=$(printf '%s\n%s\n' "$heavy" "$(git grep -lE "^#include \"($headers)\"" -- '*.cpp' '*.h' || true)" | sort -u)
+  [ "$more" != "$(sort -u <<< "$heavy")" ] || break
+  heavy=$more
+done
+
+chosen=() left=0
+for f in "${files[@]}"; do
+  case $f in *.c | *.cpp) ;; *) continue ;; esac
+  grep -qF "/$f\"" "$build/compile_commands.json" || { left=$((left + 1)); continue; }
+  if ! $all && grep -qxF "$f" <<< "$heavy"; then left=$((left + 1)); continue; fi
+  chosen+=("$f")
+done
+findings=$(mktemp)
+trap 'rm -f "$findings"' EXIT
+if [ ${#chosen[@]} -gt 0 ]; then
+  printf '%s\0' "${chosen[@]}" |
+    xargs -0 -n 1 -P "$jobs" "$checker" -p "$build" --quiet --extra-arg=-Wno-unknown-warning-option \
+      --extra-arg=-Wno-ignored-optimization-argument > "$findings" 2> /dev/null || status=1
+fi
+# One header is seen from many files.
+grep -E '^[^ ]+:[0-9]+:[0-9]+: (warning|error):' "$findings" | sed "s|^$PWD/||" | sort -u || true
+echo "lint: clang-tidy: ${#chosen[@]} files, $left left out, $(grep -cE ': (warning|error):' "$findings" || true) findings"
+exit $status
