@@ -24,12 +24,12 @@ std::string shape_text(at::IntArrayRef shape) {
 // The copies hold what is needed: without this the resident size counts every weight twice. A later read of
 // the same pages reads the file again.
 void release_pages(const at::Tensor& mapped) {
-  if (mapped.nbytes() == 0) return;
-  const auto page = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
-  const auto begin = reinterpret_cast<uintptr_t>(mapped.const_data_ptr());
-  const uintptr_t first = (begin + page - 1) / page * page, last = (begin + mapped.nbytes()) / page * page;
-  if (last > first)
-    madvise(reinterpret_cast<void*>(first), last - first, MADV_DONTNEED);  // only a hint: may fail
+  const auto page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
+  const auto* begin = static_cast<const char*>(mapped.const_data_ptr());
+  const size_t to_boundary = (page - reinterpret_cast<uintptr_t>(begin) % page) % page;
+  if (mapped.nbytes() < to_boundary + page) return;
+  const size_t whole_pages = (mapped.nbytes() - to_boundary) / page * page;
+  madvise(const_cast<char*>(begin) + to_boundary, whole_pages, MADV_DONTNEED);  // only a hint: may fail
 }
 
 }  // namespace
