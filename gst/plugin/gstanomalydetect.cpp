@@ -277,7 +277,7 @@ static gboolean gst_anomaly_detect_propose_allocation(GstBaseTransform* trans,
     gst_query_parse_nth_allocation_pool(query, i, &pool, &size, &min, &max);
     min = max ? MIN(min + held, max) : min + held;
     gst_query_set_nth_allocation_pool(query, i, pool, size, min, max);
-    gst_clear_object(&pool);
+    if (pool) gst_object_unref(pool);
   }
   if (!gst_query_find_allocation_meta(query, GST_VIDEO_META_API_TYPE, nullptr))
     gst_query_add_allocation_meta(query, GST_VIDEO_META_API_TYPE, nullptr);

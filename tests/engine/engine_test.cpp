@@ -430,4 +430,15 @@ TEST(a_named_gpu_that_is_missing_is_an_error) {
   }
 }
 
+// Run with a stand-in for the driver that offers two GPUs: the words for a GPU that is not among them, and
+// for one that is there and cannot be used.
+TEST(gpus_behind_a_driver) {
+  if (!std::getenv("ANOMALY_DRIVER_STANDIN")) SKIP("runs with a stand-in for the driver");
+  CHECK_THROWS(resolve_device("cuda:2"), Error,
+               "Device cuda:2 cannot be used: this machine has 2 GPUs, numbered from 0.");
+  CHECK_THROWS(resolve_device("cuda:1"), Error, "Device cuda:1 cannot be used: ");
+  CHECK_THROWS(resolve_device("cuda"), Error, "Use device auto or cpu to compute without it.");
+  CHECK_EQ(resolve_device("auto"), "cpu");
+}
+
 TEST_MAIN()

@@ -45,7 +45,7 @@ static GstElement* build(const gchar* video, const gchar* model, const gchar* pr
   if (error != NULL) {
     g_printerr("%s\n", error->message);
     g_error_free(error);
-    gst_clear_object(&pipeline);
+    if (pipeline != NULL) gst_object_unref(pipeline);
     return NULL;
   }
   GstElement *file = gst_bin_get_by_name(GST_BIN(pipeline), "file"),

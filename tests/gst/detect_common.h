@@ -105,7 +105,7 @@ inline std::string bus_text(GstBus* bus, GstMessageType type, GQuark domain, gin
     gst_message_parse_error(message, &error, nullptr);
   else
     gst_message_parse_warning(message, &error, nullptr);
-  const std::string text = error->message;
+  std::string text = error->message;
   fail_unless(error->domain == domain && error->code == code, "%s %d: %s", g_quark_to_string(error->domain),
               error->code, error->message);
   g_error_free(error);
