@@ -110,6 +110,7 @@ void check_architecture(const Reader& in, const Json& architecture) {
 template <typename Numbers>
 Json array_of(const Numbers& numbers) {
   std::vector<Json> items;
+  items.reserve(numbers.size());
   for (const auto& x : numbers) items.emplace_back(static_cast<double>(x));
   return Json::array(std::move(items));
 }

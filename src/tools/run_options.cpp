@@ -61,7 +61,7 @@ std::optional<Number> number(std::string_view text) {
   return value;
 }
 
-int integer(const std::string& name, const char* text, int low, int high) {
+int integer(const std::string& name, const std::string& text, int low, int high) {
   const auto value = number<int>(text);
   if (!value || *value < low || *value > high)
     throw UsageError("--" + name + " " + text + ": expected a whole number from " + std::to_string(low) +
@@ -69,9 +69,9 @@ int integer(const std::string& name, const char* text, int low, int high) {
   return *value;
 }
 
-std::array<double, 4> weights(const char* text) {
+std::array<double, 4> weights(const std::string& text) {
   const auto fail = [&] {
-    throw UsageError(std::string("--ensemble-weights ") + text +
+    throw UsageError("--ensemble-weights " + text +
                      ": expected four numbers from 0 up, one of them above 0, as in 0.75,0.25,0,0");
   };
   std::array<double, 4> out{};
@@ -91,7 +91,7 @@ std::array<double, 4> weights(const char* text) {
 
 // A name that the engine knows, its complaint with the option in front.
 template <typename Value>
-Value named(const std::string& option, Value (*parse)(const std::string&), const char* text) {
+Value named(const std::string& option, Value (*parse)(const std::string&), const std::string& text) {
   try {
     return parse(text);
   } catch (const Error& e) {
@@ -109,8 +109,7 @@ Value named(const std::string& option, Value (*parse)(const std::string&), const
   throw UsageError(std::string(last) + ": not an option, or not clear which");
 }
 
-void apply(RunOptions& options, int which, const std::string& name, const char* text) {
-  if (text && !*text) throw UsageError("--" + name + ": needs a value");
+void apply(RunOptions& options, int which, const std::string& name, const std::string& text) {
   switch (which) {
     case kModel:
       options.model = text;
@@ -138,8 +137,7 @@ void apply(RunOptions& options, int which, const std::string& name, const char* 
       break;
     case kSeed: {
       const auto seed = number<uint64_t>(text);
-      if (!seed)
-        throw UsageError(std::string("--seed ") + text + ": expected a whole number from 0 to 2^64 - 1");
+      if (!seed) throw UsageError("--seed " + text + ": expected a whole number from 0 to 2^64 - 1");
       options.seed = *seed;
       break;
     }
@@ -177,7 +175,11 @@ RunOptions parse_run_options(int argc, char** argv) {
     const int which = getopt_long(argc, argv, ":", kOptions, &index);
     if (which == -1) break;
     if (which == '?' || which == ':') misunderstood(which, argv[optind - 1]);
-    apply(options, which, kOptions[index].name, optarg);
+    const option& known = kOptions[index];
+    const std::string value = optarg ? optarg : "";
+    if (known.has_arg == required_argument && value.empty())
+      throw UsageError(std::string("--") + known.name + ": needs a value");
+    apply(options, which, known.name, value);
   }
   options.images.assign(argv + optind, argv + argc);
   if (options.help || options.version) return options;
