@@ -9,6 +9,7 @@
 #include <ATen/ops/upsample_nearest2d.h>
 
 #include "src/networks/compact_architecture.h"
+#include "src/networks/fused_ops.h"
 #include "src/networks/one_hot.h"
 
 namespace anomaly {
@@ -26,14 +27,15 @@ std::array<int64_t, 4> four(const ArchitectureReader& reader, const std::string&
   return {values[0], values[1], values[2], values[3]};
 }
 
-torch::nn::Conv2d convolution(int64_t in, int64_t out, int64_t kernel) {
-  return torch::nn::Conv2d(torch::nn::Conv2dOptions(in, out, kernel).padding(kernel / 2));
-}
-
-// Instance norm without affine part, then times (1 + gamma) plus beta.
-at::Tensor spade(const at::Tensor& x, const at::Tensor& gamma_beta) {
+// Instance norm without affine part, times (1 + gamma) plus beta, SELU. `fused`: in one pass, without
+// gradients.
+at::Tensor spade_selu(const at::Tensor& x, const at::Tensor& gamma_beta, bool fused) {
+  if (fused) {
+    const auto [scale, shift] = instance_scale_shift(x);
+    return modulate(x, scale, shift, gamma_beta, Activation::SELU);
+  }
   const auto parts = gamma_beta.chunk(2, 1);
-  return at::instance_norm(x, {}, {}, {}, {}, true, 0.1, 1e-5, false) * (1 + parts[0]) + parts[1];
+  return at::selu(at::instance_norm(x, {}, {}, {}, {}, true, 0.1, 1e-5, false) * (1 + parts[0]) + parts[1]);
 }
 
 }  // namespace
@@ -79,20 +81,21 @@ std::array<at::Tensor, 4> PyramidImpl::forward(at::Tensor x) {
 }
 
 DecoderBlockImpl::DecoderBlockImpl(int64_t in, int64_t out, bool spade, int64_t classes, int64_t hidden) {
-  first_ = register_module("first", convolution(in, out, 3));
-  second_ = register_module("second", convolution(out, out, 3));
+  const Activation after = spade ? Activation::None : Activation::SELU;
+  first_ = register_module("first", ConvAct(in, out, 3, after));
+  second_ = register_module("second", ConvAct(out, out, 3, after));
   if (!spade) return;
-  labels_ = register_module("labels", convolution(classes, hidden, 3));
-  modulation1_ = register_module("modulation1", convolution(hidden, 2 * out, 3));
-  modulation2_ = register_module("modulation2", convolution(hidden, 2 * out, 3));
+  labels_ = register_module("labels", ConvAct(classes, hidden, 3, Activation::ReLU));
+  modulation1_ = register_module("modulation1", ConvAct(hidden, 2 * out, 3));
+  modulation2_ = register_module("modulation2", ConvAct(hidden, 2 * out, 3));
 }
 
 at::Tensor DecoderBlockImpl::forward(const at::Tensor& x, const at::Tensor& planes) {
-  at::Tensor y = first_(x);
-  if (!labels_) return at::selu(second_(at::selu(y)));
-  const at::Tensor hidden = labels_(planes).relu_();
-  y = at::selu(spade(y, modulation1_(hidden)));
-  return at::selu(spade(second_(y), modulation2_(hidden)));
+  const at::Tensor y = first_(x);
+  if (!labels_) return second_(y);
+  const at::Tensor hidden = labels_(planes);
+  const bool fused = first_->folded();
+  return spade_selu(second_(spade_selu(y, modulation1_(hidden), fused)), modulation2_(hidden), fused);
 }
 
 CompactDissimilarityImpl::CompactDissimilarityImpl(const CompactDissimilarityOptions& options)
@@ -102,7 +105,7 @@ CompactDissimilarityImpl::CompactDissimilarityImpl(const CompactDissimilarityOpt
   if (options.uncertainty) uncertainty_ = register_module("uncertainty", Pyramid(3, options.fused));
   torch::nn::ModuleList fuse, decoder;
   for (size_t level = 0; level < 4; ++level)
-    fuse->push_back(convolution(2 * options.image[level] + options.semantic[level], options.fused[level], 1));
+    fuse->push_back(ConvAct(2 * options.image[level] + options.semantic[level], options.fused[level], 1));
   for (size_t level = 4; level-- > 0;) {
     const int64_t from_below = level == 3 ? 0 : options.decoder[level + 1];
     decoder->push_back(DecoderBlock(from_below + options.fused[level] + 1, options.decoder[level],
@@ -110,7 +113,7 @@ CompactDissimilarityImpl::CompactDissimilarityImpl(const CompactDissimilarityOpt
   }
   fuse_ = register_module("fuse", fuse);
   decoder_ = register_module("decoder", decoder);
-  score_ = register_module("score", convolution(options.decoder[0], 8, 3));
+  score_ = register_module("score", ConvAct(options.decoder[0], 8, 3));
 }
 
 at::Tensor CompactDissimilarityImpl::forward(const at::Tensor& frame, const at::Tensor& synthesis,
@@ -126,8 +129,7 @@ at::Tensor CompactDissimilarityImpl::forward(const at::Tensor& frame, const at::
   at::Tensor x;
   for (size_t level = 4; level-- > 0;) {
     const at::Tensor real = both[level].narrow(0, 0, batch), painted = both[level].narrow(0, batch, batch);
-    at::Tensor fused =
-        fuse_[level]->as<torch::nn::Conv2d>()->forward(at::cat({real, painted, semantic[level]}, 1));
+    at::Tensor fused = fuse_[level]->as<ConvAct>()->forward(at::cat({real, painted, semantic[level]}, 1));
     if (options_.uncertainty) fused = fused * doubt[level];
     const at::Tensor correlation = (real * painted).mean(1, true);
     const at::IntArrayRef size = fused.sizes().slice(2);

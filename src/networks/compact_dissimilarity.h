@@ -47,8 +47,8 @@ class DecoderBlockImpl : public torch::nn::Module {
   at::Tensor forward(const at::Tensor& x, const at::Tensor& planes);
 
  private:
-  torch::nn::Conv2d first_{nullptr}, second_{nullptr};
-  torch::nn::Conv2d labels_{nullptr}, modulation1_{nullptr}, modulation2_{nullptr};
+  ConvAct first_{nullptr}, second_{nullptr};
+  ConvAct labels_{nullptr}, modulation1_{nullptr}, modulation2_{nullptr};
 };
 TORCH_MODULE(DecoderBlock);
 
@@ -65,7 +65,7 @@ class CompactDissimilarityImpl : public torch::nn::Module {
   CompactDissimilarityOptions options_;
   Pyramid image_{nullptr}, semantic_{nullptr}, uncertainty_{nullptr};
   torch::nn::ModuleList fuse_{nullptr}, decoder_{nullptr};
-  torch::nn::Conv2d score_{nullptr};
+  ConvAct score_{nullptr};
 };
 TORCH_MODULE(CompactDissimilarity);
 

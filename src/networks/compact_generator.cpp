@@ -6,6 +6,7 @@
 #include <ATen/ops/upsample_nearest2d.h>
 
 #include "src/networks/compact_architecture.h"
+#include "src/networks/fused_ops.h"
 #include "src/networks/one_hot.h"
 
 namespace anomaly {
@@ -80,8 +81,11 @@ LatentBlockImpl::LatentBlockImpl(int64_t in, int64_t out, int64_t latent) {
 at::Tensor LatentBlockImpl::forward(const at::Tensor& x, const at::Tensor& z, const at::Tensor& skip) {
   at::Tensor y = layer_(x);
   if (skip.defined()) y = y + skip;
-  const auto style = style_(z).unsqueeze(-1).unsqueeze(-1).chunk(2, 1);
-  return (y * (1 + style[0]) + style[1]).relu_();
+  const auto style = style_(z).chunk(2, 1);
+  if (layer_->folded() && z.size(0) == 1)
+    return scale_shift(y, (1 + style[0]).squeeze(0), style[1].squeeze(0).contiguous(), Activation::ReLU);
+  const auto per_channel = [](const at::Tensor& row) { return row.unsqueeze(-1).unsqueeze(-1); };
+  return (y * (1 + per_channel(style[0])) + per_channel(style[1])).relu_();
 }
 
 CompactGeneratorImpl::CompactGeneratorImpl(const CompactGeneratorOptions& options) : latent_(options.latent) {
@@ -101,7 +105,7 @@ CompactGeneratorImpl::CompactGeneratorImpl(const CompactGeneratorOptions& option
   down_ = register_module("down", down);
   up_ = register_module("up", up);
   refine_ = register_module("refine", refine);
-  paint_ = register_module("paint", torch::nn::Conv2d(torch::nn::Conv2dOptions(w[0], 12, 3).padding(1)));
+  paint_ = register_module("paint", ConvAct(w[0], 12, 3));
 }
 
 at::Tensor CompactGeneratorImpl::forward(const at::Tensor& labels, const at::Tensor& z) {

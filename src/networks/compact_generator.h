@@ -71,7 +71,7 @@ class CompactGeneratorImpl : public torch::nn::Module {
  private:
   int64_t latent_;
   torch::nn::ModuleList down_{nullptr}, up_{nullptr}, refine_{nullptr};
-  torch::nn::Conv2d paint_{nullptr};
+  ConvAct paint_{nullptr};
 };
 TORCH_MODULE(CompactGenerator);
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "src/networks/compact_layers.h"
 
+#include <ATen/ops/conv2d.h>
 #include <ATen/ops/rsqrt.h>
 #include <ATen/ops/upsample_bilinear2d.h>
 
@@ -16,21 +17,39 @@ ConvNormImpl::ConvNormImpl(int64_t in, int64_t out, int64_t kernel, int64_t stri
 
 at::Tensor ConvNormImpl::forward(const at::Tensor& x) {
   if (folded_.defined()) return folded_(x);
-  at::Tensor y = norm_(conv_(x));
+  at::Tensor y = weight_.defined() ? at::conv2d(x, weight_, bias_, stride_, padding_) : norm_(conv_(x));
   return relu_ ? y.relu_() : y;
 }
 
 void ConvNormImpl::fold() {
-  if (folded_.defined()) return;
+  if (folded()) return;
   const at::NoGradGuard no_grad;
   const at::Tensor scale = norm_->weight * at::rsqrt(norm_->running_var + norm_->options.eps());
-  folded_ =
-      FoldedConvolution(conv_->weight * scale.view({-1, 1, 1, 1}), norm_->bias - norm_->running_mean * scale,
-                        {stride_, padding_, 1}, relu_ ? Activation::ReLU : Activation::None);
+  const at::Tensor weight = conv_->weight * scale.view({-1, 1, 1, 1});
+  const at::Tensor bias = norm_->bias - norm_->running_mean * scale;
+  if (stride_ == 1) {
+    folded_ =
+        FoldedConvolution(weight, bias, {stride_, padding_, 1}, relu_ ? Activation::ReLU : Activation::None);
+  } else {
+    weight_ = weight.contiguous(at::MemoryFormat::ChannelsLast);
+    bias_ = bias;
+  }
   unregister_module("conv");
   unregister_module("norm");
   conv_ = nullptr;
   norm_ = nullptr;
+}
+
+ConvActImpl::ConvActImpl(int64_t in, int64_t out, int64_t kernel, Activation activation)
+    : Conv2dImpl(torch::nn::Conv2dOptions(in, out, kernel).padding(kernel / 2)), activation_(activation) {}
+
+at::Tensor ConvActImpl::forward(const at::Tensor& x) {
+  return folded_.defined() ? folded_(x) : activate(Conv2dImpl::forward(x), activation_);
+}
+
+void ConvActImpl::fold() {
+  const int64_t padding = weight.size(2) / 2;
+  folded_ = FoldedConvolution(weight.detach(), bias.detach(), {1, padding, 1}, activation_);
 }
 
 ResidualBlockImpl::ResidualBlockImpl(int64_t in, int64_t out, int64_t stride) {
@@ -64,7 +83,10 @@ void to_inference(torch::nn::Module& network) {
   const at::NoGradGuard no_grad;
   network.eval();
   for (const auto& module : network.modules())
-    if (auto* layer = module->as<ConvNormImpl>()) layer->fold();
+    if (auto* normed = module->as<ConvNormImpl>())
+      normed->fold();
+    else if (auto* plain = dynamic_cast<ConvActImpl*>(module.get()))
+      plain->fold();
   for (at::Tensor& parameter : network.parameters()) {
     parameter.set_requires_grad(false);
     if (parameter.dim() == 4) parameter.set_data(parameter.contiguous(at::MemoryFormat::ChannelsLast));

@@ -22,15 +22,33 @@ class ConvNormImpl : public torch::nn::Module {
   at::Tensor forward(const at::Tensor& x);
   // Merges the batch norm's running statistics into the convolution; training is over for this layer.
   void fold();
+  bool folded() const { return folded_.defined() || weight_.defined(); }
 
  private:
   torch::nn::Conv2d conv_{nullptr};
   torch::nn::BatchNorm2d norm_{nullptr};
-  FoldedConvolution folded_;  // the inference form
+  // The inference form. Weights that are laid out beforehand suit strides of 1; with a stride of 2 oneDNN may
+  // find no fast way for them (20 times slower for some widths), so these stay as they are.
+  FoldedConvolution folded_;
+  at::Tensor weight_, bias_;
   int64_t stride_, padding_;
   bool relu_;
 };
 TORCH_MODULE(ConvNorm);
+
+// Convolution with bias ("same" padding) and an activation after it. Keys: weight, bias.
+class ConvActImpl : public torch::nn::Conv2dImpl {
+ public:
+  ConvActImpl(int64_t in, int64_t out, int64_t kernel, Activation activation = Activation::None);
+  at::Tensor forward(const at::Tensor& x);
+  void fold();
+  bool folded() const { return folded_.defined(); }
+
+ private:
+  FoldedConvolution folded_;  // the inference form
+  Activation activation_;
+};
+TORCH_MODULE(ConvAct);
 
 // Two 3x3 convolutions and an identity shortcut (1x1 where width or stride change), ReLU after the sum.
 class ResidualBlockImpl : public torch::nn::Module {
