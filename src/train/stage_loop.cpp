@@ -38,6 +38,10 @@ StageState::StageState(const Session& session, const std::string& name, const Js
   if (const auto state = load_checkpoint(checkpoint_)) {
     first_step_ = state->step;
     complete_ = state->complete;
+    if (!complete_ && first_step_ >= steps_) {  // the configuration asks for fewer steps than were made
+      save_checkpoint(checkpoint_, first_step_, true);
+      complete_ = true;
+    }
   }
   end_step_ = session.stop_after > 0 ? std::min(steps_, first_step_ + session.stop_after) : steps_;
 }
