@@ -10,321 +10,45 @@
  */
 #include <glib-unix.h>
 #include <glib/gstdio.h>
-#include <gst/gst.h>
-#include <gst/video/video.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-typedef struct {
-  GMainLoop* loop;
-  GstElement *pipeline, *parse, *video_in, *detect, *mux;
-  gchar *input, *output, *lines, *output_part, *lines_part;
-  gint frames;           /* atomic; finished frames */
-  GstClockTime position; /* of the newest finished frame */
-  GMutex lock;           /* position, linked */
-  gboolean video_linked;
-  gint64 started;
-  gint last_percent;
-  gboolean tty, quiet, ending;
-  int status;
-} App;
+#include "annotate.h"
 
-static gchar *opt_model, *opt_device, *opt_method, *opt_roi, *opt_colormap, *opt_normalization, *opt_weights;
-static gdouble opt_threshold = -1, opt_opacity = -1;
-static gint opt_interval = -1, opt_min_area = -1, opt_frames = 300, opt_quality = 22, opt_threads = -1;
-static gboolean opt_quiet;
-static gchar** opt_rest;
+Options opt = {.threshold = -1,
+               .opacity = -1,
+               .interval = -1,
+               .min_area = -1,
+               .threads = -1,
+               .frames = 300,
+               .quality = 22};
 
 static const GOptionEntry options[] = {
-    {"model", 'm', 0, G_OPTION_ARG_FILENAME, &opt_model, "bundle of weights (default: the built-in one)",
+    {"model", 'm', 0, G_OPTION_ARG_FILENAME, &opt.model, "bundle of weights (default: the built-in one)",
      "FILE"},
-    {"device", 'd', 0, G_OPTION_ARG_STRING, &opt_device, "auto, cpu or cuda[:N]", "DEVICE"},
-    {"method", 0, 0, G_OPTION_ARG_STRING, &opt_method,
+    {"device", 'd', 0, G_OPTION_ARG_STRING, &opt.device, "auto, cpu or cuda[:N]", "DEVICE"},
+    {"method", 0, 0, G_OPTION_ARG_STRING, &opt.method,
      "synboost, resynthesis, softmax-entropy, softmax-distance or perceptual-difference", "METHOD"},
-    {"threshold", 't', 0, G_OPTION_ARG_DOUBLE, &opt_threshold,
+    {"threshold", 't', 0, G_OPTION_ARG_DOUBLE, &opt.threshold,
      "score from which a pixel counts (default: the bundle's)", "T"},
-    {"roi", 'r', 0, G_OPTION_ARG_STRING, &opt_roi, "region that counts, frame pixels", "X,Y,W,H"},
-    {"min-area", 0, 0, G_OPTION_ARG_INT, &opt_min_area, "smallest region reported, frame pixels", "N"},
-    {"normalization", 0, 0, G_OPTION_ARG_STRING, &opt_normalization, "frame or fixed", "MODE"},
-    {"ensemble-weights", 0, 0, G_OPTION_ARG_STRING, &opt_weights,
+    {"roi", 'r', 0, G_OPTION_ARG_STRING, &opt.roi, "region that counts, frame pixels", "X,Y,W,H"},
+    {"min-area", 0, 0, G_OPTION_ARG_INT, &opt.min_area, "smallest region reported, frame pixels", "N"},
+    {"normalization", 0, 0, G_OPTION_ARG_STRING, &opt.normalization, "frame or fixed", "MODE"},
+    {"ensemble-weights", 0, 0, G_OPTION_ARG_STRING, &opt.weights,
      "of dissimilarity, entropy, perceptual difference, distance", "A,B,C,D"},
-    {"interval", 'i', 0, G_OPTION_ARG_INT, &opt_interval, "frames skipped after each computed one", "N"},
-    {"threads", 0, 0, G_OPTION_ARG_INT, &opt_threads, "threads that compute (default: all cores)", "N"},
-    {"opacity", 0, 0, G_OPTION_ARG_DOUBLE, &opt_opacity, "of the heatmap, 0 to 1", "O"},
-    {"colormap", 0, 0, G_OPTION_ARG_STRING, &opt_colormap, "of the heatmap: a name that anomalyoverlay lists",
+    {"interval", 'i', 0, G_OPTION_ARG_INT, &opt.interval, "frames skipped after each computed one", "N"},
+    {"threads", 0, 0, G_OPTION_ARG_INT, &opt.threads, "threads that compute (default: all cores)", "N"},
+    {"opacity", 0, 0, G_OPTION_ARG_DOUBLE, &opt.opacity, "of the heatmap, 0 to 1", "O"},
+    {"colormap", 0, 0, G_OPTION_ARG_STRING, &opt.colormap, "of the heatmap: a name that anomalyoverlay lists",
      "NAME"},
-    {"quality", 0, 0, G_OPTION_ARG_INT, &opt_quality, "of the video: constant rate factor, 0 (best) to 50",
+    {"quality", 0, 0, G_OPTION_ARG_INT, &opt.quality, "of the video: constant rate factor, 0 (best) to 50",
      "Q"},
-    {"frames", 'n', 0, G_OPTION_ARG_INT, &opt_frames, "length of the built-in sample (default 300)", "N"},
-    {"quiet", 'q', 0, G_OPTION_ARG_NONE, &opt_quiet, "no progress", NULL},
-    {G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &opt_rest, NULL, "[VIDEO [OUTPUT.mp4]]"},
+    {"frames", 'n', 0, G_OPTION_ARG_INT, &opt.frames, "length of the built-in sample (default 300)", "N"},
+    {"quiet", 'q', 0, G_OPTION_ARG_NONE, &opt.quiet, "no progress", NULL},
+    {G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &opt.rest, NULL, "[VIDEO [OUTPUT.mp4]]"},
     {NULL, 0, 0, 0, NULL, NULL, NULL},
 };
-
-static void complain(const gchar* format, ...) G_GNUC_PRINTF(1, 2);
-static void complain(const gchar* format, ...) {
-  va_list args;
-  va_start(args, format);
-  gchar* text = g_strdup_vprintf(format, args);
-  va_end(args);
-  g_printerr("%sanomaly-annotate: %s\n", isatty(STDERR_FILENO) ? "\r\033[K" : "", text);
-  g_free(text);
-}
-
-static GstElement* make(GstBin* bin, const gchar* factory, const gchar* needed) {
-  GstElement* element = gst_element_factory_make(factory, NULL);
-  if (!element) {
-    complain("the GStreamer element %s is missing; it comes with %s", factory, needed);
-    return NULL;
-  }
-  if (bin) gst_bin_add(bin, element);
-  return element;
-}
-
-/* Sets a property from text, and says which option was wrong if it does not take. */
-static gboolean set_text(GstElement* element, const gchar* property, const gchar* option, const gchar* text) {
-  if (!text) return TRUE;
-  GParamSpec* spec = g_object_class_find_property(G_OBJECT_GET_CLASS(element), property);
-  GValue value = G_VALUE_INIT;
-  gboolean ok = FALSE;
-  if (spec) {
-    g_value_init(&value, spec->value_type);
-    ok = gst_value_deserialize_with_pspec(&value, text, spec) && !g_param_value_validate(spec, &value);
-    if (ok) g_object_set_property(G_OBJECT(element), property, &value);
-    g_value_unset(&value);
-  }
-  if (!ok)
-    complain("--%s: \"%s\" is not a value that %s takes (see gst-inspect-1.0 %s)", option, text,
-             GST_OBJECT_NAME(gst_element_get_factory(element)),
-             GST_OBJECT_NAME(gst_element_get_factory(element)));
-  return ok;
-}
-
-static gboolean set_number(GstElement* element, const gchar* property, const gchar* option, gdouble number) {
-  gchar text[G_ASCII_DTOSTR_BUF_SIZE];
-  return set_text(element, property, option, g_ascii_dtostr(text, sizeof text, number));
-}
-
-static GstPadProbeReturn on_finished_frame(GstPad* pad, GstPadProbeInfo* info, gpointer data) {
-  App* app = data;
-  GstBuffer* buffer = GST_PAD_PROBE_INFO_BUFFER(info);
-  if (GST_BUFFER_PTS_IS_VALID(buffer)) {
-    g_mutex_lock(&app->lock);
-    app->position = GST_BUFFER_PTS(buffer);
-    g_mutex_unlock(&app->lock);
-  }
-  g_atomic_int_inc(&app->frames);
-  (void)pad;
-  return GST_PAD_PROBE_OK;
-}
-
-/* H.264 with 4:2:0 chroma wants even sizes: pad odd ones by a row or a column. */
-static GstPadProbeReturn on_caps(GstPad* pad, GstPadProbeInfo* info, gpointer box) {
-  GstEvent* event = GST_PAD_PROBE_INFO_EVENT(info);
-  if (GST_EVENT_TYPE(event) == GST_EVENT_CAPS) {
-    GstCaps* caps;
-    GstVideoInfo video;
-    gst_event_parse_caps(event, &caps);
-    if (gst_video_info_from_caps(&video, caps))
-      g_object_set(box, "right", -(video.width & 1), "bottom", -(video.height & 1), NULL);
-  }
-  (void)pad;
-  return GST_PAD_PROBE_OK;
-}
-
-/* decode .. detect .. encode, and its entry. */
-static gboolean build_video(App* app) {
-  GstBin* bin = GST_BIN(app->pipeline);
-  GstElement* deinterlace = make(bin, "deinterlace", "gstreamer1.0-plugins-good");
-  GstElement* flip = make(bin, "videoflip", "gstreamer1.0-plugins-good");
-  GstElement* in = make(bin, "videoconvert", "gstreamer1.0-plugins-base");
-  GstElement* detect = make(bin, "anomalydetect", "this project (GST_PLUGIN_PATH)");
-  GstElement* ahead = make(bin, "queue", "GStreamer");
-  GstElement* overlay = make(bin, "anomalyoverlay", "this project (GST_PLUGIN_PATH)");
-  GstElement* publish = make(bin, "anomalypublish", "this project (GST_PLUGIN_PATH)");
-  GstElement* out = make(bin, "videoconvert", "gstreamer1.0-plugins-base");
-  GstElement* filter = make(bin, "capsfilter", "GStreamer");
-  GstElement* box = make(bin, "videobox", "gstreamer1.0-plugins-good");
-  GstElement* encode = make(bin, "x264enc", "gstreamer1.0-plugins-ugly");
-  GstElement* parse = make(bin, "h264parse", "gstreamer1.0-plugins-bad");
-  GstElement* queue = make(bin, "queue", "GStreamer");
-  app->mux = make(bin, "mp4mux", "gstreamer1.0-plugins-good");
-  GstElement* sink = make(bin, "filesink", "GStreamer");
-  if (!deinterlace || !flip || !in || !detect || !ahead || !overlay || !publish || !out || !filter || !box ||
-      !encode || !parse || !queue || !app->mux || !sink)
-    return FALSE;
-
-  gchar* weights = opt_weights ? g_strdup_printf("<%s>", opt_weights) : NULL;
-  gboolean ok = set_text(detect, "model", "model", opt_model) &&
-                set_text(detect, "device", "device", opt_device) &&
-                set_text(detect, "method", "method", opt_method) && set_text(detect, "roi", "roi", opt_roi) &&
-                set_text(detect, "normalization", "normalization", opt_normalization) &&
-                set_text(detect, "ensemble-weights", "ensemble-weights", weights) &&
-                (opt_threshold < 0 || set_number(detect, "threshold", "threshold", opt_threshold)) &&
-                (opt_min_area < 0 || set_number(detect, "min-area", "min-area", opt_min_area)) &&
-                (opt_interval < 0 || set_number(detect, "interval", "interval", opt_interval)) &&
-                (opt_threads < 0 || set_number(detect, "threads", "threads", opt_threads)) &&
-                (opt_opacity < 0 || set_number(overlay, "opacity", "opacity", opt_opacity)) &&
-                set_text(overlay, "colormap", "colormap", opt_colormap);
-  g_free(weights);
-  if (!ok) return FALSE;
-
-  g_object_set(flip, "video-direction", GST_VIDEO_ORIENTATION_AUTO, NULL);
-  g_object_set(publish, "location", app->lines_part, NULL);
-  gst_util_set_object_arg(G_OBJECT(filter), "caps", "video/x-raw, format=I420");
-  gst_util_set_object_arg(G_OBJECT(encode), "pass", "qual");
-  gst_util_set_object_arg(G_OBJECT(encode), "speed-preset", "veryfast");
-  g_object_set(encode, "quantizer", CLAMP(opt_quality, 0, 50), NULL);
-  g_object_set(queue, "max-size-buffers", 0, "max-size-time", (guint64)0, "max-size-bytes", 64u << 20, NULL);
-  g_object_set(ahead, "max-size-buffers", 3, NULL);
-  g_object_set(app->mux, "faststart", TRUE, NULL);
-  g_object_set(sink, "location", app->output_part, NULL);
-
-  app->video_in = deinterlace;
-  app->detect = detect;
-  if (!gst_element_link_many(deinterlace, flip, in, detect, ahead, overlay, publish, out, filter, box, encode,
-                             parse, queue, app->mux, sink, NULL)) {
-    complain("the elements could not be linked; check the installation with gst-inspect-1.0 anomalydetect");
-    return FALSE;
-  }
-  GstPad* pad = gst_element_get_static_pad(publish, "src");
-  gst_pad_add_probe(pad, GST_PAD_PROBE_TYPE_BUFFER, on_finished_frame, app, NULL);
-  gst_object_unref(pad);
-  pad = gst_element_get_static_pad(box, "sink");
-  gst_pad_add_probe(pad, GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM, on_caps, box, NULL);
-  gst_object_unref(pad);
-  return TRUE;
-}
-
-static void link_to(GstPad* from, GstElement* to) {
-  GstPad* sink = gst_element_get_static_pad(to, "sink");
-  if (GST_PAD_LINK_FAILED(gst_pad_link(from, sink)))
-    GST_ELEMENT_ERROR(to, STREAM, FORMAT, ("This stream cannot be linked to %s", GST_OBJECT_NAME(to)),
-                      (NULL));
-  gst_object_unref(sink);
-}
-
-static GstElement* add_playing(App* app, const gchar* factory) {
-  GstElement* element = make(GST_BIN(app->pipeline), factory, "GStreamer's base and good plugins");
-  return element;
-}
-
-/* decodebin has found raw data: video to the detector, audio through an AAC encoder. */
-static void on_decoded(GstElement* decode, GstPad* pad, App* app) {
-  GstCaps* caps = gst_pad_get_current_caps(pad);
-  const gchar* name = gst_structure_get_name(gst_caps_get_structure(caps, 0));
-  if (g_str_has_prefix(name, "video/")) {
-    link_to(pad, app->video_in);
-  } else if (g_str_has_prefix(name, "audio/")) {
-    const gchar* encoders[] = {"fdkaacenc", "avenc_aac", "voaacenc", NULL};
-    GstElement *convert = add_playing(app, "audioconvert"), *resample = add_playing(app, "audioresample");
-    GstElement *encode = NULL, *parse = add_playing(app, "aacparse"), *queue = add_playing(app, "queue");
-    for (guint i = 0; encoders[i] && !encode; i++) encode = gst_element_factory_make(encoders[i], NULL);
-    if (convert && resample && encode && parse && queue) {
-      gst_bin_add(GST_BIN(app->pipeline), encode);
-      g_object_set(queue, "max-size-buffers", 0, "max-size-time", (guint64)0, "max-size-bytes", 64u << 20,
-                   NULL);
-      if (gst_element_link_many(convert, resample, encode, parse, queue, app->mux, NULL))
-        link_to(pad, convert);
-      GstElement* all[] = {queue, parse, encode, resample, convert};
-      for (guint i = 0; i < G_N_ELEMENTS(all); i++) gst_element_sync_state_with_parent(all[i]);
-    }
-  }
-  gst_caps_unref(caps);
-  (void)decode;
-}
-
-static void decode_stream(App* app, GstPad* pad) {
-  GstElement *queue = add_playing(app, "queue"), *decode = add_playing(app, "decodebin");
-  g_signal_connect(decode, "pad-added", G_CALLBACK(on_decoded), app);
-  gst_element_link(queue, decode);
-  link_to(pad, queue);
-  gst_element_sync_state_with_parent(decode);
-  gst_element_sync_state_with_parent(queue);
-}
-
-/* parsebin has found a stream. */
-static void on_stream(GstElement* parse, GstPad* pad, App* app) {
-  GstCaps* caps = gst_pad_get_current_caps(pad);
-  if (!caps) caps = gst_pad_query_caps(pad, NULL);
-  const gchar* name = gst_caps_is_any(caps) || gst_caps_is_empty(caps)
-                          ? "?"
-                          : gst_structure_get_name(gst_caps_get_structure(caps, 0));
-  g_mutex_lock(&app->lock);
-  gboolean first_video =
-      (g_str_has_prefix(name, "video/") || g_str_has_prefix(name, "image/")) && !app->video_linked;
-  if (first_video) app->video_linked = TRUE;
-  g_mutex_unlock(&app->lock);
-
-  if (first_video) {
-    decode_stream(app, pad);
-  } else if (g_str_has_prefix(name, "audio/")) {
-    GstPadTemplate* audio = gst_element_get_pad_template(app->mux, "audio_%u");
-    GstCaps* able = gst_pad_template_get_caps(audio);
-    if (gst_caps_can_intersect(caps, able)) {
-      GstElement* queue = add_playing(app, "queue");
-      g_object_set(queue, "max-size-buffers", 0, "max-size-time", (guint64)0, "max-size-bytes", 64u << 20,
-                   NULL);
-      gst_element_link(queue, app->mux);
-      link_to(pad, queue);
-      gst_element_sync_state_with_parent(queue);
-    } else {
-      decode_stream(app, pad);
-    }
-    gst_caps_unref(able);
-  } else {
-    if (!app->quiet) complain("a stream of type %s is left out", name);
-    GstElement* drop = add_playing(app, "fakesink");
-    g_object_set(drop, "sync", FALSE, "async", FALSE, NULL);
-    link_to(pad, drop);
-    gst_element_sync_state_with_parent(drop);
-  }
-  gst_caps_unref(caps);
-  (void)parse;
-}
-
-static void on_all_streams(GstElement* parse, App* app) {
-  g_mutex_lock(&app->lock);
-  gboolean found = app->video_linked;
-  g_mutex_unlock(&app->lock);
-  if (!found) GST_ELEMENT_ERROR(parse, STREAM, WRONG_TYPE, ("There is no video in %s", app->input), (NULL));
-}
-
-static gboolean build_file_source(App* app) {
-  GstBin* bin = GST_BIN(app->pipeline);
-  GstElement* source = NULL;
-  if (gst_uri_is_valid(app->input)) {
-    GError* error = NULL;
-    source = gst_element_make_from_uri(GST_URI_SRC, app->input, NULL, &error);
-    if (!source) {
-      complain("%s cannot be opened: %s", app->input, error ? error->message : "no element reads such a URI");
-      g_clear_error(&error);
-      return FALSE;
-    }
-    gst_bin_add(bin, source);
-  } else {
-    if (!g_file_test(app->input, G_FILE_TEST_IS_REGULAR) || g_access(app->input, R_OK) != 0) {
-      complain("%s: no such file, or it cannot be read", app->input);
-      return FALSE;
-    }
-    source = make(bin, "filesrc", "GStreamer");
-    g_object_set(source, "location", app->input, NULL);
-  }
-  app->parse = make(bin, "parsebin", "gstreamer1.0-plugins-base");
-  if (!app->parse || !gst_element_link(source, app->parse)) return FALSE;
-  g_signal_connect(app->parse, "pad-added", G_CALLBACK(on_stream), app);
-  g_signal_connect(app->parse, "no-more-pads", G_CALLBACK(on_all_streams), app);
-  return TRUE;
-}
-
-static gboolean build_sample_source(App* app) {
-  GstElement* source = make(GST_BIN(app->pipeline), "anomalytestsrc", "this project (GST_PLUGIN_PATH)");
-  if (!source) return FALSE;
-  g_object_set(source, "num-buffers", opt_frames, NULL);
-  app->parse = source;
-  return gst_element_link(source, app->video_in);
-}
 
 static gboolean show_progress(gpointer data) {
   App* app = data;
@@ -338,8 +62,8 @@ static gboolean show_progress(gpointer data) {
   if (gst_element_query_duration(app->pipeline, GST_FORMAT_TIME, &duration) && duration > 0 &&
       GST_CLOCK_TIME_IS_VALID(position))
     done = CLAMP((gdouble)position / duration, 0, 1);
-  else if (!app->input && opt_frames > 0)
-    done = CLAMP((gdouble)frames / opt_frames, 0, 1);
+  else if (!app->input && opt.frames > 0)
+    done = CLAMP((gdouble)frames / opt.frames, 0, 1);
   if (frames == 0) {
     if (app->tty) g_printerr("\r\033[Kloading the networks ...");
     return G_SOURCE_CONTINUE;
@@ -478,9 +202,9 @@ static gchar* without_extension(const gchar* path) {
 }
 
 static void name_files(App* app, guint given) {
-  if (given > 0) app->input = g_strdup(opt_rest[0]);
+  if (given > 0) app->input = g_strdup(opt.rest[0]);
   if (given > 1) {
-    app->output = g_strdup(opt_rest[1]);
+    app->output = g_strdup(opt.rest[1]);
   } else if (app->input && !gst_uri_is_valid(app->input)) {
     gchar* stem = without_extension(app->input);
     app->output = g_strdup_printf("%s-anomalies.mp4", stem);
@@ -525,14 +249,14 @@ int main(int argc, char** argv) {
     return 2;
   }
   g_option_context_free(context);
-  guint given = opt_rest ? g_strv_length(opt_rest) : 0;
+  guint given = opt.rest ? g_strv_length(opt.rest) : 0;
   if (given > 2) {
     complain("one video and one output at most (see --help)");
     return 2;
   }
   g_mutex_init(&app.lock);
   app.tty = isatty(STDERR_FILENO);
-  app.quiet = opt_quiet;
+  app.quiet = opt.quiet;
   name_files(&app, given);
   app.loop = g_main_loop_new(NULL, FALSE);
   app.pipeline = gst_pipeline_new(NULL);

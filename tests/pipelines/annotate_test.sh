@@ -14,7 +14,7 @@ if [ ! -e "$ANOMALY_SOURCE_ROOT/models/compact.safetensors" ]; then
   finish
   exit
 fi
-run() { "$annotate" --quiet --method softmax-entropy "$@"; }
+run() { "$annotate" --quiet --method softmax-entropy --threads 1 "$@"; }
 probe() { ffprobe -v error "$@"; }
 media() { ffmpeg -v error -nostdin -y "$@"; }
 frames() { probe -count_frames -select_streams v -show_entries stream=nb_read_frames -of csv=p=0 "$1"; }
@@ -45,9 +45,12 @@ media -f lavfi -i testsrc=s=320x180:r=25 -f lavfi -i sine=r=48000 -t 1.2 -vf "se
   -c:v libx264 -pix_fmt yuv420p -c:a aac vfr.mp4
 check "a recording with sound" run vfr.mp4 vfr-out.mp4
 check "timestamps of a variable rate are kept" same "$(pts vfr-out.mp4 v)" "$(pts vfr.mp4 v)"
-check "sound is kept packet for packet" same \
-  "$(probe -select_streams a -show_data_hash md5 -show_entries packet=data_hash -of csv=p=0 vfr-out.mp4)" \
-  "$(probe -select_streams a -show_data_hash md5 -show_entries packet=data_hash -of csv=p=0 vfr.mp4)"
+# An AAC encoder's priming packet lies before the presentation, its last may lie behind it: demuxers drop those two.
+hashes() { probe -select_streams a -show_data_hash md5 -show_entries packet=data_hash -of csv=p=0 "$1" | grep -o 'MD5:[0-9a-f]*'; }
+contiguous() {
+  python3 -c 'import sys; a, b = (t.split() for t in sys.argv[1:3]); assert a and len(b) - len(a) <= 2 and any(b[i:i + len(a)] == a for i in range(3)), (len(a), len(b))' "$1" "$2"
+}
+check "sound is kept packet for packet" contiguous "$(hashes vfr-out.mp4)" "$(hashes vfr.mp4)"
 check "colours and size are the video's" same \
   "$(probe -select_streams v -show_entries stream=width,height,codec_name -of csv=p=0 vfr-out.mp4)" "h264,320,180"
 

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * From decoded video to the file: detect, paint, publish, encode, mux.
+ */
+#include <gst/video/video.h>
+#include <unistd.h>
+
+#include "annotate.h"
+
+void complain(const gchar* format, ...) {
+  va_list args;
+  va_start(args, format);
+  gchar* text = g_strdup_vprintf(format, args);
+  va_end(args);
+  g_printerr("%sanomaly-annotate: %s\n", isatty(STDERR_FILENO) ? "\r\033[K" : "", text);
+  g_free(text);
+}
+
+GstElement* make(GstBin* bin, const gchar* factory, const gchar* needed) {
+  GstElement* element = gst_element_factory_make(factory, NULL);
+  if (!element) {
+    complain("the GStreamer element %s is missing; it comes with %s", factory, needed);
+    return NULL;
+  }
+  if (bin) gst_bin_add(bin, element);
+  return element;
+}
+
+/* Sets a property from text, and says which option was wrong if it does not take. */
+static gboolean set_text(GstElement* element, const gchar* property, const gchar* option, const gchar* text) {
+  if (!text) return TRUE;
+  GParamSpec* spec = g_object_class_find_property(G_OBJECT_GET_CLASS(element), property);
+  GValue value = G_VALUE_INIT;
+  gboolean ok = FALSE;
+  if (spec) {
+    g_value_init(&value, spec->value_type);
+    ok = gst_value_deserialize_with_pspec(&value, text, spec) && !g_param_value_validate(spec, &value);
+    if (ok) g_object_set_property(G_OBJECT(element), property, &value);
+    g_value_unset(&value);
+  }
+  if (!ok)
+    complain("--%s: \"%s\" is not a value that %s takes (see gst-inspect-1.0 %s)", option, text,
+             GST_OBJECT_NAME(gst_element_get_factory(element)),
+             GST_OBJECT_NAME(gst_element_get_factory(element)));
+  return ok;
+}
+
+static gboolean set_number(GstElement* element, const gchar* property, const gchar* option, gdouble number) {
+  gchar text[G_ASCII_DTOSTR_BUF_SIZE];
+  return set_text(element, property, option, g_ascii_dtostr(text, sizeof text, number));
+}
+
+static GstPadProbeReturn on_finished_frame(GstPad* pad, GstPadProbeInfo* info, gpointer data) {
+  App* app = data;
+  GstBuffer* buffer = GST_PAD_PROBE_INFO_BUFFER(info);
+  if (GST_BUFFER_PTS_IS_VALID(buffer)) {
+    g_mutex_lock(&app->lock);
+    app->position = GST_BUFFER_PTS(buffer);
+    g_mutex_unlock(&app->lock);
+  }
+  g_atomic_int_inc(&app->frames);
+  (void)pad;
+  return GST_PAD_PROBE_OK;
+}
+
+/* H.264 with 4:2:0 chroma wants even sizes: pad odd ones by a row or a column. */
+static GstPadProbeReturn on_caps(GstPad* pad, GstPadProbeInfo* info, gpointer box) {
+  GstEvent* event = GST_PAD_PROBE_INFO_EVENT(info);
+  if (GST_EVENT_TYPE(event) == GST_EVENT_CAPS) {
+    GstCaps* caps;
+    GstVideoInfo video;
+    gst_event_parse_caps(event, &caps);
+    if (gst_video_info_from_caps(&video, caps))
+      g_object_set(box, "right", -(video.width & 1), "bottom", -(video.height & 1), NULL);
+  }
+  (void)pad;
+  return GST_PAD_PROBE_OK;
+}
+
+/* decode .. detect .. encode, and its entry. */
+gboolean build_video(App* app) {
+  GstBin* bin = GST_BIN(app->pipeline);
+  GstElement* deinterlace = make(bin, "deinterlace", "gstreamer1.0-plugins-good");
+  GstElement* flip = make(bin, "videoflip", "gstreamer1.0-plugins-good");
+  GstElement* in = make(bin, "videoconvert", "gstreamer1.0-plugins-base");
+  GstElement* detect = make(bin, "anomalydetect", "this project (GST_PLUGIN_PATH)");
+  GstElement* ahead = make(bin, "queue", "GStreamer");
+  GstElement* overlay = make(bin, "anomalyoverlay", "this project (GST_PLUGIN_PATH)");
+  GstElement* publish = make(bin, "anomalypublish", "this project (GST_PLUGIN_PATH)");
+  GstElement* out = make(bin, "videoconvert", "gstreamer1.0-plugins-base");
+  GstElement* filter = make(bin, "capsfilter", "GStreamer");
+  GstElement* box = make(bin, "videobox", "gstreamer1.0-plugins-good");
+  GstElement* encode = make(bin, "x264enc", "gstreamer1.0-plugins-ugly");
+  GstElement* parse = make(bin, "h264parse", "gstreamer1.0-plugins-bad");
+  GstElement* queue = make(bin, "queue", "GStreamer");
+  app->mux = make(bin, "mp4mux", "gstreamer1.0-plugins-good");
+  GstElement* sink = make(bin, "filesink", "GStreamer");
+  if (!deinterlace || !flip || !in || !detect || !ahead || !overlay || !publish || !out || !filter || !box ||
+      !encode || !parse || !queue || !app->mux || !sink)
+    return FALSE;
+
+  gchar* weights = opt.weights ? g_strdup_printf("<%s>", opt.weights) : NULL;
+  gboolean ok = set_text(detect, "model", "model", opt.model) &&
+                set_text(detect, "device", "device", opt.device) &&
+                set_text(detect, "method", "method", opt.method) && set_text(detect, "roi", "roi", opt.roi) &&
+                set_text(detect, "normalization", "normalization", opt.normalization) &&
+                set_text(detect, "ensemble-weights", "ensemble-weights", weights) &&
+                (opt.threshold < 0 || set_number(detect, "threshold", "threshold", opt.threshold)) &&
+                (opt.min_area < 0 || set_number(detect, "min-area", "min-area", opt.min_area)) &&
+                (opt.interval < 0 || set_number(detect, "interval", "interval", opt.interval)) &&
+                (opt.threads < 0 || set_number(detect, "threads", "threads", opt.threads)) &&
+                (opt.opacity < 0 || set_number(overlay, "opacity", "opacity", opt.opacity)) &&
+                set_text(overlay, "colormap", "colormap", opt.colormap);
+  g_free(weights);
+  if (!ok) return FALSE;
+
+  g_object_set(flip, "video-direction", GST_VIDEO_ORIENTATION_AUTO, NULL);
+  g_object_set(publish, "location", app->lines_part, NULL);
+  gst_util_set_object_arg(G_OBJECT(filter), "caps", "video/x-raw, format=I420");
+  gst_util_set_object_arg(G_OBJECT(encode), "pass", "qual");
+  gst_util_set_object_arg(G_OBJECT(encode), "speed-preset", "veryfast");
+  g_object_set(encode, "quantizer", CLAMP(opt.quality, 0, 50), NULL);
+  g_object_set(queue, "max-size-buffers", 0, "max-size-time", (guint64)0, "max-size-bytes", 64u << 20, NULL);
+  g_object_set(ahead, "max-size-buffers", 3, NULL);
+  g_object_set(app->mux, "faststart", TRUE, NULL);
+  g_object_set(sink, "location", app->output_part, NULL);
+
+  app->video_in = deinterlace;
+  app->detect = detect;
+  if (!gst_element_link_many(deinterlace, flip, in, detect, ahead, overlay, publish, out, filter, box, encode,
+                             parse, queue, app->mux, sink, NULL)) {
+    complain("the elements could not be linked; check the installation with gst-inspect-1.0 anomalydetect");
+    return FALSE;
+  }
+  GstPad* pad = gst_element_get_static_pad(publish, "src");
+  gst_pad_add_probe(pad, GST_PAD_PROBE_TYPE_BUFFER, on_finished_frame, app, NULL);
+  gst_object_unref(pad);
+  pad = gst_element_get_static_pad(box, "sink");
+  gst_pad_add_probe(pad, GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM, on_caps, box, NULL);
+  gst_object_unref(pad);
+  return TRUE;
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * anomaly-annotate's parts: anomaly-annotate.c (options, progress, files), annotate-video.c (detector to
+ * muxer), annotate-source.c (what the recording holds, and where each stream goes).
+ */
+#ifndef __ANNOTATE_H__
+#define __ANNOTATE_H__
+
+#include <gst/gst.h>
+
+/* The command line; a number below 0 = not given. */
+typedef struct {
+  gchar *model, *device, *method, *roi, *colormap, *normalization, *weights;
+  gdouble threshold, opacity;
+  gint interval, min_area, frames, quality, threads;
+  gboolean quiet;
+  gchar** rest;
+} Options;
+
+extern Options opt;
+
+typedef struct {
+  GMainLoop* loop;
+  GstElement *pipeline, *parse, *video_in, *detect, *mux;
+  gchar *input, *output, *lines, *output_part, *lines_part;
+  gint frames;           /* atomic; finished frames */
+  GstClockTime position; /* of the newest finished frame */
+  GMutex lock;           /* position, linked */
+  gboolean video_linked;
+  gint64 started;
+  gint last_percent;
+  gboolean tty, quiet, ending;
+  int status;
+} App;
+
+/* One line on standard error, in front of the progress. */
+void complain(const gchar* format, ...) G_GNUC_PRINTF(1, 2);
+
+/* The element, added to the bin; NULL and a complaint that names the package where it is missing. */
+GstElement* make(GstBin* bin, const gchar* factory, const gchar* needed);
+
+/* FALSE after a complaint. build_video() comes first. */
+gboolean build_video(App* app);
+gboolean build_file_source(App* app);
+gboolean build_sample_source(App* app);
+
+#endif
