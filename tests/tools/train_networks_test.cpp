@@ -210,7 +210,8 @@ TEST(inference_form_equals_plain_form) {
   check_close(with->logits(frame, synthesis, labels, maps), n.dissimilarity(frame, synthesis, labels, maps));
   const auto without = load_compact_dissimilarity(*bundle, "baseline", arch.at("baseline"));
   CHECK(!without->uses_uncertainty());
-  check_close(without->logits(frame, synthesis, labels, {}), n.baseline(frame, synthesis, labels, {}));
+  check_close(without->logits(frame, synthesis, labels, {}),
+              n.baseline(frame, synthesis, labels, at::Tensor()));
 }
 
 TEST(sizes_of_the_answers) {
@@ -251,7 +252,7 @@ TEST(gradients_reach_every_weight) {
   sum = sum + painted.square().mean();
   for (const at::Tensor& level : n.perceptual(frame)) sum = sum + level.square().mean();
   sum = sum + n.dissimilarity(frame, painted, labels, maps).square().mean();
-  sum = sum + n.baseline(frame, painted, labels, {}).square().mean();
+  sum = sum + n.baseline(frame, painted, labels, at::Tensor()).square().mean();
   sum.backward();
   for (const auto& [name, network] : n.all())
     for (const auto& item : network->named_parameters()) {

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <cmath>
+#include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <opencv2/imgcodecs.hpp>
@@ -53,6 +54,17 @@ constexpr const char* kConfig = R"({
     "baseline": { "steps": 2, "batch": 2, "samples": 4, "validation_samples": 2 },
     "ensemble": { "samples": 3, "false_positive_rate": 0.01 } },
   "license": "for tests" })";
+
+// What the stages print is no TAP: it goes to standard error while one of these lives.
+struct Aside {
+  int kept = (std::fflush(stdout), dup(STDOUT_FILENO));
+  Aside() { dup2(STDERR_FILENO, STDOUT_FILENO); }
+  ~Aside() {
+    std::fflush(stdout);
+    dup2(kept, STDOUT_FILENO);
+    close(kept);
+  }
+};
 
 // Road below, sky above, a block of building; a picture with one square "object".
 struct DrawnData {
@@ -106,6 +118,7 @@ struct DrawnData {
 }  // namespace
 
 TEST(a_resumed_run_equals_an_uninterrupted_one) {
+  const Aside aside;
   at::set_num_threads(1);
   const DrawnData data;
   Session whole = data.session("whole");
@@ -132,6 +145,7 @@ TEST(a_resumed_run_equals_an_uninterrupted_one) {
 }
 
 TEST(every_stage_runs_and_the_bundle_serves) {
+  const Aside aside;
   const DrawnData data;
   Session session = data.session("work");
   CHECK_THROWS(train_synthesis(session), Error, "segmentation.checkpoint.safetensors");
