@@ -83,39 +83,44 @@ inline int run(int argc, char** argv) {
 
 }  // namespace check
 
-#define TEST(name)                                                   \
-  static void test_##name();                                         \
+#define TEST(name)                                                    \
+  static void test_##name();                                          \
   static const check::Registrar registrar_##name(#name, test_##name); \
   static void test_##name()
 #undef CHECK  // c10 defines one of its own
 #define CHECK(condition) \
   ((condition) ? void() : check::fail(__FILE__, __LINE__, "CHECK(" #condition ") failed"))
-#define CHECK_EQ(a, b)                                                                                   \
-  do {                                                                                                   \
-    const auto& check_a = (a);                                                                           \
-    const auto& check_b = (b);                                                                           \
-    if (!(check_a == check_b))                                                                           \
-      check::fail(__FILE__, __LINE__, #a " == " #b " failed: ", check_a, " against ", check_b);         \
+#define CHECK_EQ(a, b)                                                                          \
+  do {                                                                                          \
+    const auto& check_a = (a);                                                                  \
+    const auto& check_b = (b);                                                                  \
+    if (!(check_a == check_b))                                                                  \
+      check::fail(__FILE__, __LINE__, #a " == " #b " failed: ", check_a, " against ", check_b); \
   } while (0)
-#define CHECK_NEAR(a, b, tolerance)                                                                     \
-  do {                                                                                                   \
-    const double check_a = (a), check_b = (b);                                                           \
-    if (!(std::abs(check_a - check_b) <= (tolerance)))                                                   \
-      check::fail(__FILE__, __LINE__, #a " near " #b " failed: ", check_a, " against ", check_b);       \
+#define CHECK_NEAR(a, b, tolerance)                                                               \
+  do {                                                                                            \
+    const double check_a = (a), check_b = (b);                                                    \
+    if (!(std::abs(check_a - check_b) <= (tolerance)))                                            \
+      check::fail(__FILE__, __LINE__, #a " near " #b " failed: ", check_a, " against ", check_b); \
   } while (0)
 // The statement throws an exception of that type whose text contains `part`.
-#define CHECK_THROWS(statement, type, part)                                                              \
-  do {                                                                                                   \
-    bool check_thrown = false;                                                                           \
-    try {                                                                                                \
-      statement;                                                                                         \
-    } catch (const type& e) {                                                                            \
-      check_thrown = true;                                                                               \
-      if (std::string(e.what()).find(part) == std::string::npos)                                         \
-        check::fail(__FILE__, __LINE__, #statement ": message lacks \"", part, "\": ", e.what());       \
-    }                                                                                                    \
-    if (!check_thrown) check::fail(__FILE__, __LINE__, #statement " did not throw " #type);             \
+#define CHECK_THROWS(statement, type, part)                                                       \
+  do {                                                                                            \
+    bool check_thrown = false;                                                                    \
+    try {                                                                                         \
+      statement;                                                                                  \
+    } catch (const type& e) {                                                                     \
+      check_thrown = true;                                                                        \
+      if (std::string(e.what()).find(part) == std::string::npos)                                  \
+        check::fail(__FILE__, __LINE__, #statement ": message lacks \"", part, "\": ", e.what()); \
+    }                                                                                             \
+    if (!check_thrown) check::fail(__FILE__, __LINE__, #statement " did not throw " #type);       \
   } while (0)
-#define SKIP(why) throw check::Skipped{why}
-#define TEST_MAIN() \
-  int main(int argc, char** argv) { return check::run(argc, argv); }
+#define SKIP(why)        \
+  throw check::Skipped { \
+    why                  \
+  }
+#define TEST_MAIN()                 \
+  int main(int argc, char** argv) { \
+    return check::run(argc, argv);  \
+  }

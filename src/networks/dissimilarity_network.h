@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The dissimilarity network (Di Biase et al., CVPR 2021, section 3.3; after Lis et al., ICCV 2019): where does the
-// synthesis differ from the frame. With uncertainty maps and SPADE, or the baseline without both. Keys as published.
+// The dissimilarity network (Di Biase et al., CVPR 2021, section 3.3; after Lis et al., ICCV 2019): where
+// does the synthesis differ from the frame. With uncertainty maps and SPADE, or the baseline without both.
+// Keys as published.
 #pragma once
 
 #include <array>
@@ -46,7 +47,8 @@ class VggDissimilarity : public torch::nn::Module, public DissimilarityNetwork {
   Levels encode_picture(const at::Tensor& picture) const;
   static Levels encode_map(const std::array<std::shared_ptr<Conv>, kLevels>& layers, const at::Tensor& map);
   // Per level: the correlation channel, then the fused features.
-  Levels fuse(const Levels& frame, const Levels& synthesis, const Levels& semantic, const Levels& prior) const;
+  Levels fuse(const Levels& frame, const Levels& synthesis, const Levels& semantic,
+              const Levels& prior) const;
 
   DissimilarityOptions options_;
   std::array<std::vector<std::shared_ptr<Conv>>, kLevels> vgg_;

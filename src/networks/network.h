@@ -1,5 +1,6 @@
-// What the framework needs of its networks, whatever their width. All tensors NCHW in meaning; channels-last in memory.
-// A network is built in its plain form (for training) or, with load_*, in its folded form (for inference).
+// What the framework needs of its networks, whatever their width. All tensors NCHW in meaning; channels-last
+// in memory. A network is built in its plain form (for training) or, with load_*, in its folded form (for
+// inference).
 #pragma once
 
 #include <memory>
@@ -15,8 +16,8 @@ namespace anomaly {
 class SegmentationNetwork {
  public:
   virtual ~SegmentationNetwork() = default;
-  // image: N x 3 x H x W, normalised. Returns logits at decoder resolution, N x classes x h x w (upsample with bilinear,
-  // align_corners = true, to H x W).
+  // image: N x 3 x H x W, normalised. Returns logits at decoder resolution, N x classes x h x w (upsample
+  // with bilinear, align_corners = true, to H x W).
   virtual at::Tensor logits(const at::Tensor& image) = 0;
 };
 
@@ -39,7 +40,8 @@ class GeneratorNetwork {
 class PerceptualNetwork {
  public:
   virtual ~PerceptualNetwork() = default;
-  // image: N x 3 x h x w, normalised. Returns the feature maps of the levels, finest first, and the default weight of each.
+  // image: N x 3 x h x w, normalised. Returns the feature maps of the levels, finest first, and the default
+  // weight of each.
   virtual std::vector<at::Tensor> features(const at::Tensor& image) = 0;
   virtual std::vector<double> level_weights() const = 0;
 };
@@ -48,16 +50,18 @@ class DissimilarityNetwork {
  public:
   virtual ~DissimilarityNetwork() = default;
   virtual bool uses_uncertainty() const = 0;  // false: the baseline network, `maps` is ignored
-  // frame, synthesis: N x 3 x h x w, normalised. labels: N x h x w uint8 train ids. maps: N x 3 x h x w, entropy, perceptual,
-  // distance, each the 8-bit map / 255. Returns logits, N x 2 x h x w; softmax channel 1 is the dissimilarity.
+  // frame, synthesis: N x 3 x h x w, normalised. labels: N x h x w uint8 train ids. maps: N x 3 x h x w,
+  // entropy, perceptual, distance, each the 8-bit map / 255. Returns logits, N x 2 x h x w; softmax channel 1
+  // is the dissimilarity.
   virtual at::Tensor logits(const at::Tensor& frame, const at::Tensor& synthesis, const at::Tensor& labels,
                             const at::Tensor& maps) = 0;
 };
 
-// Builds network `name` ("segmentation", "encoder", "generator", "perceptual", "dissimilarity", "baseline") of a bundle for
-// inference on the CPU, channels last: every tensor of the architecture is present with its shape and type, none is
-// surplus; batch norms folded, spectral norms applied, half weights widened. Throws Error(BadBundle) naming file and tensor,
-// Error(BadSettings) where the bundle does not have the network. `in` is the network's share of the architecture object.
+// Builds network `name` ("segmentation", "encoder", "generator", "perceptual", "dissimilarity", "baseline")
+// of a bundle for inference on the CPU, channels last: every tensor of the architecture is present with its
+// shape and type, none is surplus; batch norms folded, spectral norms applied, half weights widened. Throws
+// Error(BadBundle) naming file and tensor, Error(BadSettings) where the bundle does not have the network.
+// `in` is the network's share of the architecture object.
 std::shared_ptr<SegmentationNetwork> load_segmentation(const Bundle& bundle);
 std::shared_ptr<LatentEncoder> load_encoder(const Bundle& bundle);
 std::shared_ptr<GeneratorNetwork> load_generator(const Bundle& bundle);

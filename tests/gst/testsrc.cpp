@@ -249,7 +249,7 @@ GST_START_TEST(every_format) {
       auto luma = [](const guint8* p) { return 0.299 * p[0] + 0.587 * p[1] + 0.114 * p[2]; };
       error += ABS(luma(&got[k]) - luma(&want.rgb[k]));
     }
-    error /= static_cast<double>(got.size() / 3);
+    error /= static_cast<double>(got.size()) / 3;
     fail_unless(error < (grey ? 4.0 : 4.5), "%s differs by %.2f", format.c_str(), error);
     if (format == "RGB") fail_unless(got == want.rgb);
     fail_unless(truth_of(buffer) != nullptr);
