@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "src/networks/compact_dissimilarity.h"
 
+#include <ATen/Parallel.h>
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/cat.h>
+#include <ATen/ops/empty.h>
 #include <ATen/ops/instance_norm.h>
 #include <ATen/ops/pixel_shuffle.h>
 #include <ATen/ops/selu.h>
 #include <ATen/ops/upsample_nearest2d.h>
+
+#include <algorithm>
 
 #include "src/networks/compact_architecture.h"
 #include "src/networks/fused_ops.h"
@@ -32,10 +36,56 @@ std::array<int64_t, 4> four(const ArchitectureReader& reader, const std::string&
 at::Tensor spade_selu(const at::Tensor& x, const at::Tensor& gamma_beta, bool fused) {
   if (fused) {
     const auto [scale, shift] = instance_scale_shift(x);
-    return modulate(x, scale, shift, gamma_beta, Activation::SELU);
+    at::Tensor y = modulate(x, scale, shift, gamma_beta, Activation::None);
+    return at::selu_(y);
   }
   const auto parts = gamma_beta.chunk(2, 1);
   return at::selu(at::instance_norm(x, {}, {}, {}, {}, true, 0.1, 1e-5, false) * (1 + parts[0]) + parts[1]);
+}
+
+// The decoder's next input, channels last: what comes from below (undefined at the coarsest level) at the
+// level's size by nearest neighbour, the correlation of frame and synthesis (mean over channels of their
+// product), the fused features.
+at::Tensor join(const at::Tensor& below, const at::Tensor& real, const at::Tensor& painted,
+                const at::Tensor& fused) {
+  const at::Tensor correlation = (real * painted).mean(1, true);
+  if (!below.defined()) return at::cat({correlation, fused}, 1);
+  return at::cat({at::upsample_nearest2d(below, fused.sizes().slice(2)), correlation, fused}, 1);
+}
+
+// The same in one pass over memory, without gradients; `doubt` (may be undefined) multiplies `fused` on the
+// way. `below` is undefined or of half the size.
+at::Tensor join_once(const at::Tensor& below, const at::Tensor& real, const at::Tensor& painted,
+                     const at::Tensor& fused, const at::Tensor& doubt) {
+  const auto format = at::MemoryFormat::ChannelsLast;
+  const at::Tensor a = real.contiguous(format), b = painted.contiguous(format), f = fused.contiguous(format);
+  const at::Tensor u = below.defined() ? below.contiguous(format) : below;
+  const at::Tensor d = doubt.defined() ? doubt.contiguous(format) : doubt;
+  const int64_t height = f.size(2), width = f.size(3), image = a.size(1), own = f.size(1);
+  const int64_t lower = u.defined() ? u.size(1) : 0, all = lower + 1 + own;
+  at::Tensor out = at::empty({f.size(0), all, height, width}, f.options().memory_format(format));
+  const float* below_row = u.defined() ? u.const_data_ptr<float>() : nullptr;
+  const float *a_data = a.const_data_ptr<float>(), *b_data = b.const_data_ptr<float>();
+  const float* f_data = f.const_data_ptr<float>();
+  const float* d_data = d.defined() ? d.const_data_ptr<float>() : nullptr;
+  float* out_data = out.mutable_data_ptr<float>();
+  at::parallel_for(0, f.size(0) * height, 8, [&](int64_t begin, int64_t end) {
+    for (int64_t row = begin; row < end; ++row) {
+      const int64_t n = row / height, y = row % height;
+      for (int64_t x = 0; x < width; ++x) {
+        const int64_t pixel = row * width + x;
+        float* to = out_data + pixel * all;
+        if (lower > 0)
+          to = std::copy_n(below_row + ((n * (height / 2) + y / 2) * (width / 2) + x / 2) * lower, lower, to);
+        float product = 0;
+        for (int64_t c = 0; c < image; ++c) product += a_data[pixel * image + c] * b_data[pixel * image + c];
+        *to++ = product / static_cast<float>(image);
+        for (int64_t c = 0; c < own; ++c)
+          to[c] = d_data ? f_data[pixel * own + c] * d_data[pixel * own + c] : f_data[pixel * own + c];
+      }
+    }
+  });
+  return out;
 }
 
 }  // namespace
@@ -129,13 +179,15 @@ at::Tensor CompactDissimilarityImpl::forward(const at::Tensor& frame, const at::
   at::Tensor x;
   for (size_t level = 4; level-- > 0;) {
     const at::Tensor real = both[level].narrow(0, 0, batch), painted = both[level].narrow(0, batch, batch);
-    at::Tensor fused = fuse_[level]->as<ConvAct>()->forward(at::cat({real, painted, semantic[level]}, 1));
-    if (options_.uncertainty) fused = fused * doubt[level];
-    const at::Tensor correlation = (real * painted).mean(1, true);
-    const at::IntArrayRef size = fused.sizes().slice(2);
-    x = x.defined() ? at::cat({at::upsample_nearest2d(x, size), correlation, fused}, 1)
-                    : at::cat({correlation, fused}, 1);
-    const at::Tensor small = options_.uncertainty ? at::upsample_nearest2d(planes, size) : at::Tensor();
+    const at::Tensor fused =
+        fuse_[level]->as<ConvAct>()->forward(at::cat({real, painted, semantic[level]}, 1));
+    if (score_->folded()) {
+      x = join_once(x, real, painted, fused, doubt[level]);
+    } else {
+      x = join(x, real, painted, options_.uncertainty ? fused * doubt[level] : fused);
+    }
+    const at::Tensor small =
+        options_.uncertainty ? at::upsample_nearest2d(planes, fused.sizes().slice(2)) : at::Tensor();
     x = decoder_[3 - level]->as<DecoderBlock>()->forward(x, small);
   }
   return at::pixel_shuffle(score_(x), 2);

@@ -3,9 +3,37 @@
 
 #include <ATen/ops/conv2d.h>
 #include <ATen/ops/rsqrt.h>
+#include <ATen/ops/selu.h>
 #include <ATen/ops/upsample_bilinear2d.h>
 
 namespace anomaly {
+
+namespace {
+
+constexpr int64_t kFewPixels = 256;
+
+at::Tensor activated_in_place(at::Tensor x, Activation activation) {
+  if (activation == Activation::ReLU) return x.relu_();
+  if (activation == Activation::SELU) return at::selu_(x);
+  return activate(x, activation);
+}
+
+}  // namespace
+
+InferenceConvolution::InferenceConvolution(const at::Tensor& weight, const at::Tensor& bias,
+                                           const ConvolutionGeometry& geometry, Activation activation)
+    : weight_(weight.clone(at::MemoryFormat::ChannelsLast)),
+      bias_(bias.clone()),
+      geometry_(geometry),
+      activation_(activation) {
+  if (geometry.stride == 1) packed_ = FoldedConvolution(weight, bias, geometry, activation);
+}
+
+at::Tensor InferenceConvolution::operator()(const at::Tensor& x) const {
+  if (packed_.defined() && x.size(2) * x.size(3) >= kFewPixels) return packed_(x);
+  return activated_in_place(
+      at::conv2d(x, weight_, bias_, geometry_.stride, geometry_.padding, geometry_.dilation), activation_);
+}
 
 ConvNormImpl::ConvNormImpl(int64_t in, int64_t out, int64_t kernel, int64_t stride, bool relu)
     : stride_(stride), padding_(kernel / 2), relu_(relu) {
@@ -17,7 +45,7 @@ ConvNormImpl::ConvNormImpl(int64_t in, int64_t out, int64_t kernel, int64_t stri
 
 at::Tensor ConvNormImpl::forward(const at::Tensor& x) {
   if (folded_.defined()) return folded_(x);
-  at::Tensor y = weight_.defined() ? at::conv2d(x, weight_, bias_, stride_, padding_) : norm_(conv_(x));
+  at::Tensor y = norm_(conv_(x));
   return relu_ ? y.relu_() : y;
 }
 
@@ -27,13 +55,8 @@ void ConvNormImpl::fold() {
   const at::Tensor scale = norm_->weight * at::rsqrt(norm_->running_var + norm_->options.eps());
   const at::Tensor weight = conv_->weight * scale.view({-1, 1, 1, 1});
   const at::Tensor bias = norm_->bias - norm_->running_mean * scale;
-  if (stride_ == 1) {
-    folded_ =
-        FoldedConvolution(weight, bias, {stride_, padding_, 1}, relu_ ? Activation::ReLU : Activation::None);
-  } else {
-    weight_ = weight.contiguous(at::MemoryFormat::ChannelsLast);
-    bias_ = bias;
-  }
+  folded_ =
+      InferenceConvolution(weight, bias, {stride_, padding_, 1}, relu_ ? Activation::ReLU : Activation::None);
   unregister_module("conv");
   unregister_module("norm");
   conv_ = nullptr;
@@ -49,7 +72,7 @@ at::Tensor ConvActImpl::forward(const at::Tensor& x) {
 
 void ConvActImpl::fold() {
   const int64_t padding = weight.size(2) / 2;
-  folded_ = FoldedConvolution(weight.detach(), bias.detach(), {1, padding, 1}, activation_);
+  folded_ = InferenceConvolution(weight.detach(), bias.detach(), {1, padding, 1}, activation_);
 }
 
 ResidualBlockImpl::ResidualBlockImpl(int64_t in, int64_t out, int64_t stride) {

@@ -14,6 +14,24 @@
 
 namespace anomaly {
 
+// A convolution of the inference form. Weights that are laid out beforehand are the fastest on large maps;
+// with a stride of 2 or on a few pixels oneDNN may find no fast way for their layout (20 times slower for
+// some widths), so there the plain ones serve.
+class InferenceConvolution {
+ public:
+  InferenceConvolution() = default;
+  InferenceConvolution(const at::Tensor& weight, const at::Tensor& bias, const ConvolutionGeometry& geometry,
+                       Activation activation);
+  bool defined() const { return weight_.defined(); }
+  at::Tensor operator()(const at::Tensor& x) const;
+
+ private:
+  FoldedConvolution packed_;
+  at::Tensor weight_, bias_;
+  ConvolutionGeometry geometry_;
+  Activation activation_ = Activation::None;
+};
+
 // Convolution without bias ("same" padding, kernel 1 or 3), batch norm, and ReLU where `relu`.
 // Keys: conv.weight, norm.{weight,bias,running_mean,running_var}.
 class ConvNormImpl : public torch::nn::Module {
@@ -22,15 +40,12 @@ class ConvNormImpl : public torch::nn::Module {
   at::Tensor forward(const at::Tensor& x);
   // Merges the batch norm's running statistics into the convolution; training is over for this layer.
   void fold();
-  bool folded() const { return folded_.defined() || weight_.defined(); }
+  bool folded() const { return folded_.defined(); }
 
  private:
   torch::nn::Conv2d conv_{nullptr};
   torch::nn::BatchNorm2d norm_{nullptr};
-  // The inference form. Weights that are laid out beforehand suit strides of 1; with a stride of 2 oneDNN may
-  // find no fast way for them (20 times slower for some widths), so these stay as they are.
-  FoldedConvolution folded_;
-  at::Tensor weight_, bias_;
+  InferenceConvolution folded_;
   int64_t stride_, padding_;
   bool relu_;
 };
@@ -45,7 +60,7 @@ class ConvActImpl : public torch::nn::Conv2dImpl {
   bool folded() const { return folded_.defined(); }
 
  private:
-  FoldedConvolution folded_;  // the inference form
+  InferenceConvolution folded_;
   Activation activation_;
 };
 TORCH_MODULE(ConvAct);
