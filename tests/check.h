@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 // A test harness in one header, so that the engine's suites build where only a compiler and LibTorch are.
 // Prints TAP. A suite is one executable: TEST(name) { ... } blocks, then TEST_MAIN().
 #pragma once

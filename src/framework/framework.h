@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 // The framework's steps (Di Biase et al., CVPR 2021) over one batch of frames.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 // What a user chooses. No LibTorch here: the elements include this.
 #pragma once
 

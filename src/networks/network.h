@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 // What the framework needs of its networks, whatever their width. All tensors NCHW in meaning; channels-last
 // in memory. A network is built in its plain form (for training) or, with load_*, in its folded form (for
 // inference).

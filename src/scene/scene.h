@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
 // Procedural driving scenes in perspective, with anomalies whose pixels are known. Deterministic in (seed,
 // frame index).
 #pragma once
