@@ -91,7 +91,12 @@ fi
 # --- Build -----------------------------------------------------------------------------------------------------------
 [ $compile = 1 ] || exit 0
 options=("-Dtorch_dir=$TORCH_DIR" -Dgst=enabled -Dtools=enabled)
-[ $tests = 1 ] && options+=(-Dtests=enabled)
+# A build folder that has the tests keeps them.
+if [ $tests = 1 ]; then
+  options+=(-Dtests=enabled)
+elif [ ! -e "$build/build.ninja" ]; then
+  options+=(-Dtests=disabled)
+fi
 # shellcheck disable=SC2206  # words are wanted
 options+=(${MESON_OPTIONS:-})
 if [ -e "$build/build.ninja" ]; then
