@@ -127,6 +127,7 @@ gboolean build_video(App* app) {
 
   app->video_in = deinterlace;
   app->detect = detect;
+  app->sink = sink;
   if (!gst_element_link_many(deinterlace, flip, in, detect, ahead, overlay, publish, out, filter, box, encode,
                              parse, queue, app->mux, sink, NULL)) {
     complain("the elements could not be linked; check the installation with gst-inspect-1.0 anomalydetect");

@@ -21,7 +21,7 @@ extern Options opt;
 
 typedef struct {
   GMainLoop* loop;
-  GstElement *pipeline, *parse, *video_in, *detect, *mux;
+  GstElement *pipeline, *parse, *video_in, *detect, *mux, *sink;
   gchar *input, *output, *lines, *output_part, *lines_part;
   gint frames;           /* atomic; finished frames */
   GstClockTime position; /* of the newest finished frame */
@@ -30,6 +30,7 @@ typedef struct {
   gint64 started;
   gint last_percent;
   gboolean tty, quiet, ending;
+  gboolean finished, broken; /* the end reached the file; the file cannot be written */
   int status;
 } App;
 

@@ -31,7 +31,7 @@ static const GOptionEntry options[] = {
     {"method", 0, 0, G_OPTION_ARG_STRING, &opt.method,
      "synboost, resynthesis, softmax-entropy, softmax-distance or perceptual-difference", "METHOD"},
     {"threshold", 't', 0, G_OPTION_ARG_DOUBLE, &opt.threshold,
-     "score from which a pixel counts (default: the bundle's)", "T"},
+     "score from which a pixel counts (default: the bundle's; 0.55 on the sample)", "T"},
     {"roi", 'r', 0, G_OPTION_ARG_STRING, &opt.roi, "region that counts, frame pixels", "X,Y,W,H"},
     {"min-area", 0, 0, G_OPTION_ARG_INT, &opt.min_area, "smallest region reported, frame pixels", "N"},
     {"normalization", 0, 0, G_OPTION_ARG_STRING, &opt.normalization, "frame or fixed", "MODE"},
@@ -87,7 +87,6 @@ static gboolean show_progress(gpointer data) {
 
 static gboolean give_up(gpointer data) {
   App* app = data;
-  complain("the file could not be finished");
   app->status = 1;
   g_main_loop_quit(app->loop);
   return G_SOURCE_REMOVE;
@@ -125,11 +124,19 @@ static gboolean on_message(GstBus* bus, GstMessage* message, gpointer data) {
   gchar* debug = NULL;
   switch (GST_MESSAGE_TYPE(message)) {
     case GST_MESSAGE_EOS:
+      app->finished = TRUE;
       g_main_loop_quit(app->loop);
       break;
     case GST_MESSAGE_ERROR:
       gst_message_parse_error(message, &error, &debug);
-      if (!app->ending) {
+      if (GST_MESSAGE_SRC(message) == GST_OBJECT(app->mux) ||
+          GST_MESSAGE_SRC(message) == GST_OBJECT(app->sink)) {
+        /* No end can be written any more (a full disk). */
+        if (!app->broken) complain("%s: %s", app->output_part, error->message);
+        app->broken = TRUE;
+        app->status = 1;
+        g_main_loop_quit(app->loop);
+      } else if (!app->ending) {
         complain("%s", error->message);
         GST_INFO("%s", debug);
         app->status = 1;
@@ -155,6 +162,10 @@ static gboolean check_output(App* app) {
   gboolean ok = g_file_test(folder, G_FILE_TEST_IS_DIR) && g_access(folder, W_OK) == 0;
   if (!ok) complain("%s: the folder %s does not exist or cannot be written to", app->output, folder);
   g_free(folder);
+  if (ok && strcmp(app->output, app->lines) == 0) {
+    complain("%s is what the JSON Lines file is called; name the video otherwise", app->output);
+    ok = FALSE;
+  }
   GStatBuf in, out;
   if (ok && app->input && g_stat(app->input, &in) == 0 && g_stat(app->output, &out) == 0 &&
       in.st_ino == out.st_ino && in.st_dev == out.st_dev) {
@@ -185,6 +196,14 @@ static void finish_files(App* app) {
     }
     return;
   }
+  if (!app->finished || app->broken) {
+    /* Without its end an MP4 cannot be played. The lines can be read. */
+    g_unlink(app->output_part);
+    complain("the video could not be finished; %s is as it was, the lines of %d frames are in %s",
+             app->output, frames, app->lines_part);
+    app->status = app->status ? app->status : 1;
+    return;
+  }
   if (g_rename(app->output_part, app->output) != 0 || g_rename(app->lines_part, app->lines) != 0) {
     complain("the results could not be renamed from %s and %s", app->output_part, app->lines_part);
     app->status = app->status ? app->status : 1;
@@ -201,8 +220,13 @@ static gchar* without_extension(const gchar* path) {
   return dot && dot != (base ? base + 1 : path) ? g_strndup(path, dot - path) : g_strdup(path);
 }
 
+/* The built-in networks know photographs: on the sample's drawn streets they are less sure of what they find.
+ */
+#define SAMPLE_THRESHOLD 0.55
+
 static void name_files(App* app, guint given) {
   if (given > 0) app->input = g_strdup(opt.rest[0]);
+  if (!app->input && opt.threshold < 0) opt.threshold = SAMPLE_THRESHOLD;
   if (given > 1) {
     app->output = g_strdup(opt.rest[1]);
   } else if (app->input && !gst_uri_is_valid(app->input)) {
