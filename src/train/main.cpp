@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "src/error.h"
+#include "src/train/calibrate.h"
 #include "src/train/evaluate.h"
 #include "src/train/session.h"
 
@@ -25,6 +26,7 @@ using anomaly::train::Session;
 constexpr const char* kUsage =
     "usage: anomaly-train --config FILE --data DIR --work DIR [options] STAGE...\n"
     "       anomaly-train --config FILE --data DIR --work DIR --evaluate BUNDLE [--json FILE]\n"
+    "       anomaly-train --calibrate BUNDLE --data DIR [--bundle FILE]\n"
     "\n"
     "Stages, in order: segmentation, synthesis, dissimilarity, baseline, ensemble (which writes the "
     "bundle).\n"
@@ -38,10 +40,12 @@ constexpr const char* kUsage =
     "  --partial          build on stages that are not complete\n"
     "  --bundle FILE      what the stage ensemble writes (default: NAME.safetensors in the work folder)\n"
     "  --evaluate BUNDLE  measures a bundle on the configuration's test frames, which no stage reads\n"
-    "  --json FILE        the measures as JSON too\n";
+    "  --json FILE        the measures as JSON too\n"
+    "  --calibrate BUNDLE measures the bounds that normalization fixed needs on the pictures of ordinary\n"
+    "                     streets in DIR, and writes the bundle with them (to --bundle, else in its place)\n";
 
 struct Options {
-  std::string config, data, work, bundle, evaluate, json;
+  std::string config, data, work, bundle, evaluate, json, calibrate;
   int threads = 0;
   int64_t stop_after = 0;
   bool partial = false;
@@ -78,6 +82,8 @@ Options parse(int argc, char** argv) {
       options.bundle = value();
     else if (argument == "--evaluate")
       options.evaluate = value();
+    else if (argument == "--calibrate")
+      options.calibrate = value();
     else if (argument == "--json")
       options.json = value();
     else if (argument == "--partial")
@@ -86,6 +92,11 @@ Options parse(int argc, char** argv) {
       throw Error(ErrorKind::BadSettings, argument + ": no such option; see --help");
     else
       options.stages.push_back(argument);
+  }
+  if (!options.calibrate.empty()) {
+    if (options.data.empty() || !options.stages.empty())
+      throw Error(ErrorKind::BadSettings, "--calibrate needs --data, and no stages; see --help");
+    return options;
   }
   if (options.config.empty() || options.data.empty() || options.work.empty() ||
       options.stages.empty() == options.evaluate.empty())
@@ -113,6 +124,11 @@ int run(const Options& options) {
     if (!found) throw Error(ErrorKind::BadSettings, stage + ": no such stage; see --help");
   }
   if (options.threads > 0) at::set_num_threads(options.threads);
+  if (!options.calibrate.empty()) {
+    anomaly::train::calibrate(options.calibrate, options.data,
+                              options.bundle.empty() ? options.calibrate : options.bundle);
+    return 0;
+  }
   Session session;
   session.config = anomaly::train::Config::read(options.config);
   session.data = options.data;

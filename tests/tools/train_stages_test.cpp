@@ -17,6 +17,7 @@
 #include "src/bundle/bundle.h"
 #include "src/error.h"
 #include "src/framework/framework.h"
+#include "src/train/calibrate.h"
 #include "src/train/checkpoint.h"
 #include "src/train/evaluate.h"
 #include "src/train/losses.h"
@@ -174,6 +175,26 @@ TEST(every_stage_runs_and_the_bundle_serves) {
     CHECK_EQ(map.size(1), 64);
     CHECK(map.isfinite().all().item<bool>());
   }
+  // Calibration anew, on all the pictures, changes the bounds and nothing else.
+  const std::string calibrated = session.work + "/calibrated.safetensors";
+  calibrate(path, data.folder + "/images", calibrated);
+  const auto again = Bundle::open(calibrated);
+  CHECK(again->info().perceptual_bounds.has_value());
+  CHECK(*again->info().perceptual_bounds != *bundle->info().perceptual_bounds);
+  CHECK_EQ(again->info().provenance.at("perceptual_bounds").at("pictures").as_int(), 6);
+  CHECK_EQ(again->file().tensors().size(), bundle->file().tensors().size());
+  for (const auto& [name, tensor] : bundle->file().tensors()) {
+    CHECK_EQ(again->file().tensors().at(name).dtype, tensor.dtype);
+    CHECK(again->file().tensor(name).equal(bundle->file().tensor(name)));
+  }
+  Settings fixed;
+  fixed.normalization = Normalization::Fixed;
+  Framework(again, "cpu").prepare(fixed);
+  calibrate(calibrated, data.folder + "/objects", calibrated);  // in its own place
+  CHECK_EQ(Bundle::open(calibrated)->info().provenance.at("perceptual_bounds").at("pictures").as_int(), 2);
+  fs::create_directory(session.work + "/empty");
+  CHECK_THROWS(calibrate(path, session.work + "/empty", calibrated), Error, "empty");
+
   evaluate(session, path, session.work + "/measures.json");
   std::ifstream file(session.work + "/measures.json");
   const std::string text((std::istreambuf_iterator<char>(file)), {});
