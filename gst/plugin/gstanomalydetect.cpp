@@ -349,7 +349,8 @@ static void gst_anomaly_detect_class_init(GstAnomalyDetectClass* klass) {
   gst_caps_unref(caps);
   gst_element_class_set_static_metadata(
       element_class, "Anomaly detector", "Filter/Analyzer/Video",
-      "Finds what does not belong on the road in driving video and attaches it as metadata", "gst-anomaly");
+      "Finds what does not belong on the road in driving video and attaches it as metadata",
+      "The gst-anomaly authors");
   element_class->change_state = gst_anomaly_detect_change_state;
 
   trans_class->start = gst_anomaly_detect_start;

@@ -554,7 +554,7 @@ static void gst_anomaly_test_src_class_init(GstAnomalyTestSrcClass* klass) {
   gst_element_class_set_static_metadata(element, "Driving scenes with anomalies", "Source/Video",
                                         "Makes driving video in which things that do not belong on a road "
                                         "appear at known frames, with the true mask",
-                                        "gst-anomaly");
+                                        "The gst-anomaly authors");
   gst_element_class_add_static_pad_template(element, &src_template);
 
   base->start = gst_anomaly_test_src_start;
