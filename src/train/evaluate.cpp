@@ -89,6 +89,7 @@ void evaluate(const Session& session, const std::string& bundle_path, const std:
        {std::pair{"composites, all held-out objects", &objects}, {"composites, no animals", &inanimate}}) {
     if (chosen->empty()) continue;
     std::map<std::string, Ranking> rankings;
+    int64_t anomalous = 0, found = 0, composites = 0, noticed = 0;  // pixels; frames
     for (size_t i = 0; i < test.training.size(); ++i) {
       const Frame& source = test.training[i];
       cv::Mat rgb, truth, mask = cv::Mat::zeros(height, width, CV_8UC1);
@@ -104,6 +105,16 @@ void evaluate(const Session& session, const std::string& bundle_path, const std:
           pipeline.at_map_size(at::from_blob(mask.data, {height, width}, at::kByte).clone());
       at::Tensor synthesis;
       const Scores scores = score_frame(pipeline, pipeline.frame(rgb), &synthesis);
+      if (scores.count("synboost")) {
+        const at::Tensor truth_map = target.eq(1);
+        const int64_t hits =
+            scores.at("synboost").ge(pipeline.info().threshold).logical_and(truth_map).sum().item<int64_t>();
+        const int64_t pixels = truth_map.sum().item<int64_t>();
+        anomalous += pixels;
+        found += hits;
+        composites += pixels > 0;
+        noticed += hits > 0;
+      }
       for (const auto& [method, map] : scores) rankings[method].add(map, target);
       if (chosen == &objects && i % (test.training.size() / 10 + 1) == 0 && scores.count("synboost")) {
         cv::Mat row;
@@ -121,6 +132,15 @@ void evaluate(const Session& session, const std::string& bundle_path, const std:
       const RankingMeasures measures = ranking.measure();
       print_row(method, measures);
       table.set(method, to_json(measures));
+    }
+    if (composites > 0) {
+      const double pixels = static_cast<double>(found) / static_cast<double>(std::max<int64_t>(1, anomalous));
+      const double frames = static_cast<double>(noticed) / static_cast<double>(composites);
+      std::printf(
+          "at the threshold %.3f: %.1f %% of anomalous pixels, some of them in %.1f %% of composites\n",
+          pipeline.info().threshold, 100 * pixels, 100 * frames);
+      table.set("found_pixels", pixels);
+      table.set("composites_with_hit", frames);
     }
     std::fflush(stdout);
     json.set(title, table);
