@@ -94,11 +94,16 @@ static void on_stream(GstElement* parse, GstPad* pad, App* app) {
   (void)parse;
 }
 
-static void on_all_streams(GstElement* parse, App* app) {
-  g_mutex_lock(&app->lock);
-  gboolean found = app->video_linked;
-  g_mutex_unlock(&app->lock);
-  if (!found) GST_ELEMENT_ERROR(parse, STREAM, WRONG_TYPE, ("There is no video in %s", app->input), (NULL));
+gboolean lacks_video(GstMessage* message) {
+  GstStreamCollection* streams = NULL;
+  gst_message_parse_stream_collection(message, &streams);
+  if (!streams) return FALSE;
+  guint count = gst_stream_collection_get_size(streams), videos = 0;
+  for (guint i = 0; i < count; i++)
+    if (gst_stream_get_stream_type(gst_stream_collection_get_stream(streams, i)) & GST_STREAM_TYPE_VIDEO)
+      videos++;
+  gst_object_unref(streams);
+  return count > 0 && videos == 0;
 }
 
 gboolean build_file_source(App* app) {
@@ -124,7 +129,6 @@ gboolean build_file_source(App* app) {
   app->parse = make(bin, "parsebin", "gstreamer1.0-plugins-base");
   if (!app->parse || !gst_element_link(source, app->parse)) return FALSE;
   g_signal_connect(app->parse, "pad-added", G_CALLBACK(on_stream), app);
-  g_signal_connect(app->parse, "no-more-pads", G_CALLBACK(on_all_streams), app);
   return TRUE;
 }
 

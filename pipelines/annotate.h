@@ -45,4 +45,8 @@ gboolean build_video(App* app);
 gboolean build_file_source(App* app);
 gboolean build_sample_source(App* app);
 
+/* Whether a stream collection, by which parsebin tells all that a recording holds, names no video. The muxer
+ * would wait for one for ever. */
+gboolean lacks_video(GstMessage* message);
+
 #endif

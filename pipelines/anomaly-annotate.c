@@ -144,6 +144,12 @@ static gboolean on_message(GstBus* bus, GstMessage* message, gpointer data) {
         if (g_atomic_int_get(&app->frames) == 0 || !end_early(app)) g_main_loop_quit(app->loop);
       }
       break;
+    case GST_MESSAGE_STREAM_COLLECTION:
+      if (!lacks_video(message)) break;
+      complain("there is no video in %s", app->input);
+      app->status = 1;
+      g_main_loop_quit(app->loop);
+      break;
     case GST_MESSAGE_WARNING:
       gst_message_parse_warning(message, &error, &debug);
       complain("warning: %s", error->message);

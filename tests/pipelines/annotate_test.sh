@@ -86,6 +86,13 @@ run broken.mkv broken-out.mp4 >broken.log 2>&1
 check "a truncated recording gives what it holds" test "$(frames broken-out.mp4)" -gt 10
 check "and as many lines" json_lines broken-out.jsonl "$(frames broken-out.mp4)"
 
+# A disk that fills up: no half of a video takes the place of a whole one.
+check "a full disk" fails "could not be finished" \
+  eval '(trap "" XFSZ; ulimit -f 32; run --quality 0 --threshold 1000000 vfr.mp4 vfr-out.mp4)'
+check "a full disk: the video of before is still there" same "$(pts vfr-out.mp4 v)" "$(pts vfr.mp4 v)"
+check "a full disk: nothing of the new one is left" test ! -e vfr-out.mp4.partial
+rm -f vfr-out.jsonl.partial
+
 # What cannot work says why, and leaves nothing behind.
 : >empty.mp4
 echo "not a video" >text.mp4
@@ -98,6 +105,7 @@ check "a text file" fails "anomaly-annotate:" run text.mp4 out.mp4
 check "sound only" fails "no video" run sound.m4a out.mp4
 check "an output folder that is not there" fails "does not exist" run vfr.mp4 nowhere/out.mp4
 check "the input as output" fails "is the input" run vfr.mp4 vfr.mp4
+check "the name of the lines as output" fails "JSON Lines" run vfr.mp4 out.jsonl
 check "a malformed region" fails "roi" run --roi 1,2,3 vfr.mp4 out.mp4
 check "an unknown method" fails "--method" "$annotate" --method guess vfr.mp4 out.mp4
 check "an unusable bundle" fails "foreign.safetensors" run --model foreign.safetensors vfr.mp4 out.mp4
