@@ -90,6 +90,11 @@ static GstStaticPadTemplate src_template = GST_STATIC_PAD_TEMPLATE(
         "Y444_10LE }, width = (int) [ 16, 8192 ], height = (int) [ 16, 8192 ], "
         "framerate = (fraction) [ 0/1, 10000/1 ]"));
 
+// Whether caps were set since the start.
+static gboolean negotiated(const GstAnomalyTestSrc* self) {
+  return GST_VIDEO_INFO_FORMAT(&self->info) != GST_VIDEO_FORMAT_UNKNOWN;
+}
+
 static gboolean is_still(const GstAnomalyTestSrc* self) {
   return self->info.fps_n == 0;
 }
@@ -172,7 +177,7 @@ static gboolean gst_anomaly_test_src_set_caps(GstBaseSrc* base, GstCaps* caps) {
     return FALSE;
   }
   GST_OBJECT_LOCK(self);
-  if (self->info.finfo && (info.fps_n != self->info.fps_n || info.fps_d != self->info.fps_d)) {
+  if (negotiated(self) && (info.fps_n != self->info.fps_n || info.fps_d != self->info.fps_d)) {
     // The time goes on from where the old frame rate left it.
     self->origin_time = time_of(self, self->index);
     self->origin = self->index;
@@ -240,9 +245,10 @@ static gboolean gst_anomaly_test_src_query(GstBaseSrc* base, GstQuery* query) {
       gint64 value, result;
       gst_query_parse_convert(query, &from, &value, &to, nullptr);
       GST_OBJECT_LOCK(self);
+      const gboolean known = negotiated(self);
       GstVideoInfo info = self->info;
       GST_OBJECT_UNLOCK(self);
-      if (!info.finfo || !gst_video_info_convert(&info, from, value, to, &result)) return FALSE;
+      if (!known || !gst_video_info_convert(&info, from, value, to, &result)) return FALSE;
       gst_query_set_convert(query, from, value, to, result);
       return TRUE;
     }
@@ -255,7 +261,7 @@ static gboolean gst_anomaly_test_src_query(GstBaseSrc* base, GstQuery* query) {
         return TRUE;
       }
       GST_OBJECT_LOCK(self);
-      const gboolean known = count >= 0 && format == GST_FORMAT_TIME && self->info.finfo && !is_still(self);
+      const gboolean known = count >= 0 && format == GST_FORMAT_TIME && negotiated(self) && !is_still(self);
       const GstClockTime duration = known ? time_of(self, count) : 0;
       GST_OBJECT_UNLOCK(self);
       if (known) {
@@ -268,7 +274,7 @@ static gboolean gst_anomaly_test_src_query(GstBaseSrc* base, GstQuery* query) {
       // A live frame is ready when its time is over, as a camera's. It can wait for ever.
       if (gst_base_src_is_live(base)) {
         GST_OBJECT_LOCK(self);
-        const gint n = self->info.finfo ? self->info.fps_n : 0, d = self->info.fps_d;
+        const gint n = negotiated(self) ? self->info.fps_n : 0, d = self->info.fps_d;
         GST_OBJECT_UNLOCK(self);
         if (n == 0) return FALSE;
         gst_query_set_latency(query, TRUE, gst_util_uint64_scale_int_ceil(GST_SECOND, d, n),
@@ -300,7 +306,7 @@ static gboolean gst_anomaly_test_src_do_seek(GstBaseSrc* base, GstSegment* segme
   self->origin = 0;
   self->origin_time = 0;
   GST_OBJECT_UNLOCK(self);
-  if (!self->info.finfo || is_still(self)) {
+  if (!negotiated(self) || is_still(self)) {
     self->index = 0;
     return TRUE;
   }
@@ -380,7 +386,7 @@ static gboolean write_pixels(GstAnomalyTestSrc* self, GstBuffer* buffer) {
 
 static GstFlowReturn gst_anomaly_test_src_fill(GstPushSrc* push, GstBuffer* buffer) {
   GstAnomalyTestSrc* self = GST_ANOMALY_TEST_SRC(push);
-  if (!self->info.finfo) return GST_FLOW_NOT_NEGOTIATED;
+  if (!negotiated(self)) return GST_FLOW_NOT_NEGOTIATED;
   const gint64 count = frame_count(self);
   // The base class ends a stream after num-buffers buffers; after a seek it is the frame's number that
   // counts.

@@ -296,6 +296,21 @@ GST_START_TEST(num_buffers_ends_and_is_the_duration) {
 }
 GST_END_TEST;
 
+// Before the format is known, a conversion is refused; an assertion of GStreamer's would end the test.
+GST_START_TEST(queries_before_caps_are_refused) {
+  GstElement* source = gst_element_factory_make("anomalytestsrc", nullptr);
+  fail_unless(source != nullptr);
+  gst_object_ref_sink(source);
+  for (const GstState state : {GST_STATE_NULL, GST_STATE_READY}) {
+    gst_element_set_state(source, state);
+    gint64 value = 0;
+    fail_if(gst_element_query_convert(source, GST_FORMAT_TIME, GST_SECOND, GST_FORMAT_DEFAULT, &value));
+  }
+  gst_element_set_state(source, GST_STATE_NULL);
+  gst_object_unref(source);
+}
+GST_END_TEST;
+
 GST_START_TEST(seeks_land_on_the_frame) {
   Pipeline p(std::string("anomalytestsrc num-buffers=100 seed=5 ! ") + kSmall);
   const auto scene = anomaly::Scene::create(options(5, 96, 64));
@@ -501,6 +516,7 @@ static Suite* testsrc_suite() {
   tcase_add_test(all, every_format);
   tcase_add_test(all, what_is_left_open_is_960x540_at_25);
   tcase_add_test(all, num_buffers_ends_and_is_the_duration);
+  tcase_add_test(all, queries_before_caps_are_refused);
   tcase_add_test(all, seeks_land_on_the_frame);
   tcase_add_test(all, the_end_is_where_the_duration_says_after_a_seek);
   tcase_add_test(all, live_keeps_the_time_of_the_clock);
