@@ -96,6 +96,7 @@ void LineWriter::close() {
   if (owned_) ::close(fd_.fd);
   gst_poll_fd_init(&fd_);
   owned_ = waits_ = false;
+  cut_.clear();
 }
 
 void LineWriter::interrupt(bool on) {
@@ -114,15 +115,20 @@ LineWriter::Outcome LineWriter::wait_until_writable(int* error) {
 
 LineWriter::Outcome LineWriter::write(const std::string& line, int* error) {
   const WithoutSigpipe guard;
+  const size_t before = cut_.size();
+  const std::string text = cut_ + line;
   size_t done = 0;
-  while (done < line.size()) {
-    size_t part = line.size() - done;
+  while (done < text.size()) {
+    size_t part = text.size() - done;
     if (waits_) {
       const Outcome outcome = wait_until_writable(error);
-      if (outcome != Outcome::Ok) return outcome;
+      if (outcome != Outcome::Ok) {
+        cut_ = done <= before ? text.substr(done, before - done) : text.substr(done);
+        return outcome;
+      }
       part = std::min<size_t>(part, PIPE_BUF);  // so much a pipe takes at once where it takes anything
     }
-    const ssize_t written = ::write(fd_.fd, line.data() + done, part);
+    const ssize_t written = ::write(fd_.fd, text.data() + done, part);
     if (written >= 0) {
       done += static_cast<size_t>(written);
     } else if (errno != EINTR && errno != EAGAIN) {
@@ -130,6 +136,7 @@ LineWriter::Outcome LineWriter::write(const std::string& line, int* error) {
       return Outcome::Failed;
     }
   }
+  cut_.clear();
   return Outcome::Ok;
 }
 

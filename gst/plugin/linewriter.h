@@ -24,7 +24,7 @@ class LineWriter {
 
   // The line is with the system when this returns Ok: a crash of this process cannot lose it. A reader that
   // went away is an error, never a signal. On Failed, *error is an errno value; a pipe that nobody empties
-  // blocks until interrupt(true).
+  // blocks until interrupt(true). A line that this cuts short is ended by the next write(), before its own.
   Outcome write(const std::string& line, int* error);
 
   // While true, a blocked write() returns Interrupted and later ones at once. Any thread.
@@ -33,6 +33,7 @@ class LineWriter {
  private:
   Outcome wait_until_writable(int* error);
 
+  std::string cut_;  // what is missing of a line that was begun
   GstPoll* poll_;
   GstPollFD fd_;
   bool owned_ = false;  // to be closed by us

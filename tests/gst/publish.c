@@ -342,6 +342,43 @@ GST_START_TEST(test_stuck_pipe) {
 }
 GST_END_TEST;
 
+/* A flush in the middle of a line longer than a pipe takes at once leaves no half of it before the next. */
+GST_START_TEST(test_flush_within_a_line) {
+  gchar text[8192], *stream = g_strnfill(9000, 's');
+  GstSegment segment;
+  fail_unless(mkfifo(path, 0600) == 0);
+  const int reader = g_open(path, O_RDONLY | O_NONBLOCK, 0);
+  GstHarness* harness = publish_new(path, "");
+  gst_harness_set(harness, "anomalypublish", "stream", stream, NULL);
+  gst_harness_set_drop_buffers(harness, TRUE);
+  gst_segment_init(&segment, GST_FORMAT_TIME);
+  GThread* thread = g_thread_new("pusher", push_until_stopped, harness);
+  g_usleep(200 * 1000);
+  fail_unless(gst_harness_push_event(harness, gst_event_new_flush_start()));
+  g_thread_join(thread);
+  fail_unless(gst_harness_push_event(harness, gst_event_new_flush_stop(FALSE)));
+  fail_unless(gst_harness_push_event(harness, gst_event_new_segment(&segment)));
+
+  GString* all = g_string_new(NULL);
+  gssize size = 0;
+  while ((size = read(reader, text, sizeof text)) > 0) g_string_append_len(all, text, size);
+  fail_unless(all->len > 0 && all->str[all->len - 1] != '\n', "no line was cut: the test tests nothing");
+  fail_unless_equals_int(gst_harness_push(harness, frame_at(0)), GST_FLOW_OK);
+  while ((size = read(reader, text, sizeof text)) > 0) g_string_append_len(all, text, size);
+  gchar** lines = g_strsplit(all->str, "\n", -1);
+  const guint count = g_strv_length(lines);
+  fail_unless(count > 2);
+  for (guint i = 0; i + 1 < count; i++)
+    fail_unless(g_str_has_suffix(lines[i], "\"regions\":[]}") &&
+                g_strrstr(lines[i], "{\"schema\":1,") == lines[i]);
+  g_strfreev(lines);
+  g_string_free(all, TRUE);
+  gst_harness_teardown(harness);
+  close(reader);
+  g_free(stream);
+}
+GST_END_TEST;
+
 /* 20 times from NULL to PLAYING and back: each time a fresh file. */
 GST_START_TEST(test_state_churn) {
   GstElement* pipeline = gst_parse_launch(
@@ -391,6 +428,7 @@ static Suite* anomalypublish_suite(void) {
   tcase_add_test(tests, test_full_disk);
   tcase_add_test(tests, test_closed_pipe);
   tcase_add_test(tests, test_stuck_pipe);
+  tcase_add_test(tests, test_flush_within_a_line);
   tcase_add_test(tests, test_state_churn);
   return suite;
 }
