@@ -124,7 +124,7 @@ at::Tensor CompactGeneratorImpl::forward(const at::Tensor& labels, const at::Ten
 
 at::Tensor label_planes(const at::Tensor& labels) {
   const at::Tensor ids = labels.contiguous();
-  const at::Tensor planes = one_hot(ids, kLabelIds, kLabelIds + 1);
+  at::Tensor planes = one_hot(ids, kLabelIds, kLabelIds + 1);
   const int64_t batch = ids.size(0), height = ids.size(1), width = ids.size(2);
   const auto* from = ids.const_data_ptr<uint8_t>();
   auto* to = planes.mutable_data_ptr<float>() + kLabelIds;  // the edge plane, beside each pixel's classes
