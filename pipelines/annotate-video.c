@@ -122,7 +122,10 @@ gboolean build_video(App* app) {
   g_object_set(encode, "quantizer", CLAMP(opt.quality, 0, 50), NULL);
   g_object_set(queue, "max-size-buffers", 0, "max-size-time", (guint64)0, "max-size-bytes", 64u << 20, NULL);
   g_object_set(ahead, "max-size-buffers", 3, NULL);
-  g_object_set(app->mux, "faststart", TRUE, NULL);
+  /* Its copy of the media lies beside the output: /tmp may be small. */
+  gchar* copy = g_strdup_printf("%s.media", app->output_part);
+  g_object_set(app->mux, "faststart", TRUE, "faststart-file", copy, NULL);
+  g_free(copy);
   g_object_set(sink, "location", app->output_part, NULL);
 
   app->video_in = deinterlace;

@@ -201,10 +201,24 @@ static GstFlowReturn gst_anomaly_overlay_transform_ip(GstBaseTransform* trans, G
   return GST_BASE_TRANSFORM_CLASS(gst_anomaly_overlay_parent_class)->transform_ip(trans, buffer);
 }
 
+// Says why a frame whose video meta promises more than its memory holds is not drawn on.
+static bool drawable(GstAnomalyOverlay* self, const GstVideoFrame& frame) {
+  if (anomaly::frame_fits(frame)) return true;
+  GST_ELEMENT_WARNING(
+      self, STREAM, FORMAT,
+      ("A buffer of %" G_GSIZE_FORMAT
+       " bytes is smaller than the %dx%d %s that its video metadata describes.",
+       gst_buffer_get_size(frame.buffer), GST_VIDEO_FRAME_WIDTH(&frame), GST_VIDEO_FRAME_HEIGHT(&frame),
+       gst_video_format_to_string(GST_VIDEO_FRAME_FORMAT(&frame))),
+      (nullptr));
+  return false;
+}
+
 static GstFlowReturn gst_anomaly_overlay_transform_frame_ip(GstVideoFilter* filter, GstVideoFrame* frame) {
   GstAnomalyOverlay* self = GST_ANOMALY_OVERLAY(filter);
   anomaly::MutableFrameView view;
   if (!anomaly::mutable_frame_view(*frame, &view)) return GST_FLOW_NOT_NEGOTIATED;
+  if (!drawable(self, *frame)) return GST_FLOW_OK;
   try {
     for_each_meta(frame->buffer,
                   [&](const GstAnomalyMeta& meta) { anomaly::draw(view, meta, *self->style); });
@@ -221,6 +235,7 @@ static GstFlowReturn gst_anomaly_overlay_transform_frame(GstVideoFilter* filter,
   anomaly::MutableFrameView both;
   if (!anomaly::frame_view(*in, &picture) || !anomaly::mutable_frame_view(*out, &both))
     return GST_FLOW_NOT_NEGOTIATED;
+  if (!drawable(self, *in) || !drawable(self, *out)) return GST_FLOW_ERROR;
   try {
     const anomaly::MutableFrameView right = anomaly::copy_to_both_sides(picture, both);
     if (self->draws)

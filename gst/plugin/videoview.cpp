@@ -15,6 +15,25 @@ ChromaSite chroma_site(GstVideoChromaSite site) {
   return top ? ChromaSite::Top : ChromaSite::Centre;
 }
 
+// Whether every row of component `c` lies in one of the frame's mappings.
+bool component_fits(const GstVideoFrame& frame, guint c) {
+  const GstVideoFormatInfo* format = frame.info.finfo;
+  const auto* data = static_cast<const guint8*>(GST_VIDEO_FRAME_COMP_DATA(&frame, c));
+  const gssize stride = GST_VIDEO_FRAME_COMP_STRIDE(&frame, c);
+  const gssize bytes =
+      (GST_VIDEO_FORMAT_INFO_DEPTH(format, c) + GST_VIDEO_FORMAT_INFO_SHIFT(format, c) + 7) / 8;
+  const gssize row =
+      (GST_VIDEO_FRAME_COMP_WIDTH(&frame, c) - 1) * gssize{GST_VIDEO_FRAME_COMP_PSTRIDE(&frame, c)} + bytes;
+  const gssize last = (GST_VIDEO_FRAME_COMP_HEIGHT(&frame, c) - 1) * stride;
+  const gssize begin = std::min<gssize>(0, last), end = std::max<gssize>(0, last) + row;
+  for (const GstMapInfo& map : frame.map) {
+    if (!map.data || data < map.data) continue;
+    const gssize offset = data - map.data, size = static_cast<gssize>(map.size);
+    if (offset + begin >= 0 && offset + end <= size) return true;
+  }
+  return false;
+}
+
 template <typename Byte>
 bool fill(const GstVideoFrame& frame, BasicFrameView<Byte>* out) {
   BasicFrameView<Byte> view;
@@ -91,6 +110,12 @@ ColorRange color_range(const GstVideoInfo& info) {
     default:
       return GST_VIDEO_INFO_IS_YUV(&info) ? ColorRange::Limited : ColorRange::Full;
   }
+}
+
+bool frame_fits(const GstVideoFrame& frame) {
+  for (guint c = 0; c < GST_VIDEO_FRAME_N_COMPONENTS(&frame); ++c)
+    if (!component_fits(frame, c)) return false;
+  return true;
 }
 
 bool frame_view(const GstVideoFrame& frame, FrameView* out) {

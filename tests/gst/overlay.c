@@ -209,6 +209,38 @@ GST_START_TEST(test_short_buffer) {
 }
 GST_END_TEST;
 
+/* Neither does video metadata that promises more than the buffer holds make the element write there. */
+GST_START_TEST(test_lying_video_meta) {
+  const GstVideoInfo info = make_info("RGB", 32, 16);
+  GstHarness* harness = overlay_new(&info, "opacity=1");
+  GstElement* overlay = gst_harness_find_element(harness, "anomalyoverlay");
+  GstBus* bus = gst_bus_new();
+  gst_element_set_bus(overlay, bus);
+  GstBuffer* frame = gst_buffer_new_allocate(NULL, 32 * 3 * 16, NULL);
+  gsize offsets[GST_VIDEO_MAX_PLANES] = {0};
+  gint strides[GST_VIDEO_MAX_PLANES] = {32 * 3 + 16};
+  gst_buffer_memset(frame, 0, 77, 32 * 3 * 16);
+  gst_buffer_add_video_meta_full(frame, GST_VIDEO_FRAME_FLAG_NONE, GST_VIDEO_FORMAT_RGB, 32, 16, 1, offsets,
+                                 strides);
+  GstBuffer* before = gst_buffer_copy_deep(frame);
+  add_constant(frame, 1);
+  GstBuffer* out = gst_harness_push_and_pull(harness, frame);
+  GstMapInfo map;
+  fail_unless(gst_buffer_map(before, &map, GST_MAP_READ));
+  fail_unless_equals_int(gst_buffer_memcmp(out, 0, map.data, map.size), 0);
+  gst_buffer_unmap(before, &map);
+  GstMessage* message = gst_bus_pop_filtered(bus, GST_MESSAGE_WARNING);
+  fail_unless(message != NULL);
+  gst_message_unref(message);
+  gst_buffer_unref(before);
+  gst_buffer_unref(out);
+  gst_element_set_bus(overlay, NULL);
+  gst_object_unref(bus);
+  gst_object_unref(overlay);
+  gst_harness_teardown(harness);
+}
+GST_END_TEST;
+
 GST_START_TEST(test_large) {
   const GstVideoInfo info = make_info("GRAY8", 8192, 8192);
   GstHarness* harness = overlay_new(&info, "opacity=1 contours=true legend=true colormap=bone");
@@ -254,6 +286,7 @@ static Suite* anomalyoverlay_suite(void) {
   tcase_add_test(tests, test_shared_frame);
   tcase_add_test(tests, test_renegotiation);
   tcase_add_test(tests, test_short_buffer);
+  tcase_add_test(tests, test_lying_video_meta);
   tcase_add_test(tests, test_large);
   tcase_add_test(tests, test_state_churn);
   return suite;
