@@ -4,7 +4,7 @@
 # usage: annotate_test.sh ANOMALY-ANNOTATE
 set -u
 . "$(dirname "$0")/tap.sh"
-annotate=$1
+annotate=$(realpath "$1") || exit 1
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 1
