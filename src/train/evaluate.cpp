@@ -81,7 +81,15 @@ void evaluate(const Session& session, const std::string& bundle_path, const std:
                                config.test, test.training, groups, {height, width}, &per_class);
   std::printf("segmentation: mean IoU %.4f over %zu classes, %zu frames at their own size\n", miou,
               per_class.size(), test.training.size());
-  Json json = Json::object({{"frames", static_cast<int64_t>(test.training.size())}, {"mean_iou", miou}});
+  // By the data set's label values, in the order in which the configuration lists those that are not ignored.
+  Json iou_list = Json::array();
+  for (size_t value = 0; value < per_class.size(); ++value) {
+    std::printf("%s%.3f", value == 0 ? "IoU by label value: " : " ", per_class[value]);
+    iou_list.push(std::isnan(per_class[value]) ? Json() : Json(per_class[value]));
+  }
+  std::printf("\n");
+  Json json = Json::object(
+      {{"frames", static_cast<int64_t>(test.training.size())}, {"mean_iou", miou}, {"iou", iou_list}});
 
   int64_t alarms = 0, normal_pixels = 0, frames_with_alarm = 0;
   cv::Mat sheet;
