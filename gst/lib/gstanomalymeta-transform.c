@@ -10,7 +10,7 @@
 typedef struct {
   gdouble sx, tx, sy, ty;
   gboolean swap;
-  gint out_width, out_height;
+  gint left, top, right, bottom; /* of the output that shows any of the input, frame pixels */
 } Mapping;
 
 typedef struct {
@@ -79,12 +79,13 @@ static gboolean map_plane(const GstAnomalyPlane* plane, const Mapping* mapping, 
   return out->data != NULL;
 }
 
-/* FALSE where nothing of the region is left in the frame. The area shrinks with the box where that is cut. */
+/* FALSE where nothing of the region is left in the picture. The area shrinks with the box where that is cut.
+ */
 static gboolean map_region(GstAnomalyRegion* region, const Mapping* mapping) {
   const Box box = map_box(mapping, (Box){region->x, region->y, region->width, region->height});
-  const gint left = MAX(box.x, 0), top = MAX(box.y, 0);
-  const gint right = (gint)MIN((gint64)box.x + box.width, mapping->out_width);
-  const gint bottom = (gint)MIN((gint64)box.y + box.height, mapping->out_height);
+  const gint left = MAX(box.x, mapping->left), top = MAX(box.y, mapping->top);
+  const gint right = (gint)MIN((gint64)box.x + box.width, mapping->right);
+  const gint bottom = (gint)MIN((gint64)box.y + box.height, mapping->bottom);
   if (right <= left || bottom <= top) return FALSE;
   const gdouble kept = ((gdouble)(right - left) * (bottom - top)) / ((gdouble)box.width * box.height);
   const gdouble area = round((gdouble)region->area * fabs(mapping->sx * mapping->sy) * kept);
@@ -96,8 +97,9 @@ static gboolean map_region(GstAnomalyRegion* region, const Mapping* mapping) {
   return TRUE;
 }
 
-/* Adds to `dest` what `self` is after `mapping`, or a plain copy where that is NULL. */
-static gboolean carry(GstBuffer* dest, const GstAnomalyMeta* self, const Mapping* mapping) {
+/* Adds to `dest` what `self`, whose maps cover `box`, is after `mapping`, or a plain copy where that is NULL.
+ */
+static gboolean carry(GstBuffer* dest, const GstAnomalyMeta* self, Box box, const Mapping* mapping) {
   GstAnomalyPlane plane;
   GstAnomalyMeta* copy = gst_buffer_add_anomaly_meta(dest);
   if (copy == NULL) return FALSE;
@@ -111,7 +113,6 @@ static gboolean carry(GstBuffer* dest, const GstAnomalyMeta* self, const Mapping
   copy->inference_ms = self->inference_ms;
   copy->age = self->age;
 
-  Box box = {self->x, self->y, self->width, self->height};
   if (mapping != NULL) box = map_box(mapping, box);
   copy->x = box.x;
   copy->y = box.y;
@@ -135,6 +136,10 @@ failed:
   return FALSE;
 }
 
+static Box covered(const GstAnomalyMeta* self) {
+  return (Box){self->x, self->y, self->width, self->height};
+}
+
 /* Whether a scaler would have to add borders, more than rounding explains, to keep the picture's shape. The
  * transform does not tell whether it did or stretched the picture instead. */
 static gboolean shape_changes(const GstVideoInfo* in, const GstVideoInfo* out) {
@@ -151,19 +156,30 @@ static gboolean scale(GstBuffer* dest, const GstAnomalyMeta* self, const GstVide
   if ((in->width != out->width || in->height != out->height) && shape_changes(in, out)) return FALSE;
   const Mapping mapping = {.sx = (gdouble)out->width / in->width,
                            .sy = (gdouble)out->height / in->height,
-                           .out_width = out->width,
-                           .out_height = out->height};
-  return carry(dest, self, &mapping);
+                           .right = out->width,
+                           .bottom = out->height};
+  return carry(dest, self, covered(self), &mapping);
 }
 
-/* Follows scaling, shifts, flips and quarter turns; anything else cannot be said with a rectangle. */
+/* Whether `box`, after the mapping, leaves borders of the frame alone. Half a pixel more is rounding. */
+static gboolean spares_borders(const Mapping* mapping, Box box, const GstVideoInfo* out) {
+  const Box mapped = map_box(mapping, box);
+  const gint64 right = (gint64)mapped.x + mapped.width, bottom = (gint64)mapped.y + mapped.height;
+  return (mapping->left <= 0 || mapped.x >= mapping->left - 1) &&
+         (mapping->top <= 0 || mapped.y >= mapping->top - 1) &&
+         (mapping->right >= out->width || right <= mapping->right + 1) &&
+         (mapping->bottom >= out->height || bottom <= mapping->bottom + 1);
+}
+
+/* Follows scaling, shifts, flips and quarter turns; anything else cannot be said with a rectangle, nor can a
+ * part of the maps that lies over borders. */
 static gboolean follow_matrix(GstBuffer* dest, const GstAnomalyMeta* self,
                               const GstAnomalyMatrixTransform* data) {
   const gfloat(*m)[3] = data->matrix;
   const GstVideoRectangle *in = &data->in_rectangle, *out = &data->out_rectangle;
   const gdouble tiny = 1e-6;
-  if (fabs(m[2][0]) > tiny || fabs(m[2][1]) > tiny || fabs(m[2][2]) < tiny || data->out_info == NULL)
-    return FALSE;
+  if (data->in_info == NULL || data->out_info == NULL) return FALSE;
+  if (fabs(m[2][0]) > tiny || fabs(m[2][1]) > tiny || fabs(m[2][2]) < tiny) return FALSE;
   const gboolean straight = fabs(m[0][1]) <= tiny && fabs(m[1][0]) <= tiny;
   const gboolean turned = fabs(m[0][0]) <= tiny && fabs(m[1][1]) <= tiny;
   if (straight == turned) return FALSE;
@@ -171,12 +187,19 @@ static gboolean follow_matrix(GstBuffer* dest, const GstAnomalyMeta* self,
   Mapping mapping = {.swap = turned,
                      .sx = (turned ? m[0][1] : m[0][0]) / w,
                      .sy = (turned ? m[1][0] : m[1][1]) / w,
-                     .out_width = data->out_info->width,
-                     .out_height = data->out_info->height};
-  if (fabs(mapping.sx) <= tiny || fabs(mapping.sy) <= tiny) return FALSE;
+                     .left = MAX(out->x, 0),
+                     .top = MAX(out->y, 0),
+                     .right = (gint)MIN((gint64)out->x + out->w, data->out_info->width),
+                     .bottom = (gint)MIN((gint64)out->y + out->h, data->out_info->height)};
   mapping.tx = m[0][2] / w + out->x - mapping.sx * (turned ? in->y : in->x);
   mapping.ty = m[1][2] / w + out->y - mapping.sy * (turned ? in->x : in->y);
-  return carry(dest, self, &mapping);
+  if (!(fabs(mapping.sx) > tiny && fabs(mapping.sy) > tiny && isfinite(mapping.sx) && isfinite(mapping.sy) &&
+        isfinite(mapping.tx) && isfinite(mapping.ty)))
+    return FALSE;
+  /* Unlike scaling, a matrix may leave part of the frame without a picture: "all of it" must be spelt out. */
+  const gboolean whole = self->width < 1 || self->height < 1;
+  const Box box = whole ? (Box){0, 0, data->in_info->width, data->in_info->height} : covered(self);
+  return spares_borders(&mapping, box, data->out_info) && carry(dest, self, box, &mapping);
 }
 
 gboolean gst_anomaly_meta_transform(GstBuffer* dest, GstMeta* meta, G_GNUC_UNUSED GstBuffer* source,
@@ -184,7 +207,7 @@ gboolean gst_anomaly_meta_transform(GstBuffer* dest, GstMeta* meta, G_GNUC_UNUSE
   const GstAnomalyMeta* self = (const GstAnomalyMeta*)meta;
   /* A part of the buffer's bytes still belongs to the frame that the metadata tells of, so it is carried
    * whole. */
-  if (GST_META_TRANSFORM_IS_COPY(type)) return carry(dest, self, NULL);
+  if (GST_META_TRANSFORM_IS_COPY(type)) return carry(dest, self, covered(self), NULL);
   if (GST_VIDEO_META_TRANSFORM_IS_SCALE(type)) return scale(dest, self, (const GstVideoMetaTransform*)data);
   if (type == g_quark_try_string("gst-video-matrix"))
     return follow_matrix(dest, self, (const GstAnomalyMatrixTransform*)data);

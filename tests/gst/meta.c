@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* GstAnomalyMeta alone: fields, setters, copies, and each transform called as an element would. */
+#include <math.h>
+
 #include "tests/gst/frames.h"
 
 /* What "gst-video-matrix" hands over, see GstVideoMetaTransformMatrix of GStreamer 1.28. */
@@ -293,6 +295,44 @@ GST_START_TEST(test_matrix_crop) {
 }
 GST_END_TEST;
 
+/* The same as the frame's size spelt out: 0 x 0 is all of the frame before, not of the one after. */
+GST_START_TEST(test_matrix_whole) {
+  GstVideoInfo in = sized(64, 32), out = sized(128, 128);
+  Matrix data = {.in_info = &in,
+                 .in_rectangle = {0, 0, 64, 32},
+                 .out_info = &out,
+                 .out_rectangle = {0, 32, 128, 64},
+                 .matrix = {{2, 0, 0}, {0, 2, 0}, {0, 0, 1}}};
+  GstBuffer *buffer = gst_buffer_new(), *dest = gst_buffer_new(), *lost = gst_buffer_new();
+  test_meta_add(buffer, 0, 0);
+  fail_unless(apply(dest, buffer, g_quark_from_static_string("gst-video-matrix"), &data));
+  test_rectangle_equals(gst_buffer_get_anomaly_meta(dest), 0, 32, 128, 64);
+  data.in_info = NULL;
+  fail_if(apply(lost, buffer, g_quark_from_static_string("gst-video-matrix"), &data));
+  fail_unless(gst_buffer_get_anomaly_meta(lost) == NULL);
+  gst_buffer_unref(lost);
+  gst_buffer_unref(dest);
+  gst_buffer_unref(buffer);
+}
+GST_END_TEST;
+
+/* A part of the frame, shown between borders: what was cut off must not come back over them. */
+GST_START_TEST(test_matrix_crop_with_borders) {
+  GstBuffer* dest;
+  GstVideoInfo out = sized(40, 16);
+  GstAnomalyMeta* meta =
+      after_matrix(&dest, (GstVideoRectangle){24, 8, 24, 16}, &out, (GstVideoRectangle){8, 0, 24, 16},
+                   (const gfloat[3][3]){{1, 0, 0}, {0, 1, 0}, {0, 0, 1}});
+  fail_unless(meta == NULL);
+  gst_buffer_unref(dest);
+  /* Borders where nothing was cut. */
+  meta = after_matrix(&dest, (GstVideoRectangle){0, 8, 64, 16}, &out, (GstVideoRectangle){4, 0, 32, 16},
+                      (const gfloat[3][3]){{0.5f, 0, 0}, {0, 1, 0}, {0, 0, 1}});
+  test_rectangle_equals(meta, 4, -8, 32, 32);
+  gst_buffer_unref(dest);
+}
+GST_END_TEST;
+
 GST_START_TEST(test_matrix_flip) {
   GstBuffer* dest;
   GstVideoInfo out = sized(64, 32);
@@ -333,7 +373,10 @@ GST_START_TEST(test_matrix_unspeakable) {
                                    {{1, 0, 0}, {0, 1, 0}, {0.01f, 0, 1}},          /* a perspective */
                                    {{1, 0, 0}, {0, 1, 0}, {0, 0, 0}},
                                    {{0, 0, 0}, {0, 1, 0}, {0, 0, 1}},
-                                   {{0, 0, 0}, {0, 0, 0}, {0, 0, 1}}};
+                                   {{0, 0, 0}, {0, 0, 0}, {0, 0, 1}},
+                                   {{NAN, 0, 0}, {0, 1, 0}, {0, 0, 1}},
+                                   {{1, 0, INFINITY}, {0, 1, 0}, {0, 0, 1}},
+                                   {{1, 0, 0}, {0, 1, 0}, {0, 0, NAN}}};
   for (guint i = 0; i < G_N_ELEMENTS(matrices); i++) {
     fail_unless(after_matrix(&dest, all, &out, all, matrices[i]) == NULL);
     gst_buffer_unref(dest);
@@ -356,6 +399,8 @@ static Suite* anomalymeta_suite(void) {
   tcase_add_test(tests, test_unknown_transform);
   tcase_add_test(tests, test_matrix_letterbox);
   tcase_add_test(tests, test_matrix_crop);
+  tcase_add_test(tests, test_matrix_whole);
+  tcase_add_test(tests, test_matrix_crop_with_borders);
   tcase_add_test(tests, test_matrix_flip);
   tcase_add_test(tests, test_matrix_turn);
   tcase_add_test(tests, test_matrix_unspeakable);
