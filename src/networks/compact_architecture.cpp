@@ -68,6 +68,16 @@ std::vector<int64_t> ArchitectureReader::integers(const std::string& name, size_
   return values;
 }
 
+std::vector<int64_t> ArchitectureReader::odd_integers(const std::string& name, size_t count, int64_t low,
+                                                      int64_t high) const {
+  const auto values = integers(name, count, low, high);
+  for (size_t i = 0; i < count; ++i)
+    if (values[i] % 2 == 0)
+      fail(name + "[" + std::to_string(i) + "]",
+           "is " + std::to_string(values[i]) + ": expected an odd number");
+  return values;
+}
+
 std::vector<double> ArchitectureReader::numbers(const std::string& name, size_t count, double low,
                                                 double high) const {
   const Json& array = member(name);

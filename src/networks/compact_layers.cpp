@@ -31,15 +31,18 @@ InferenceConvolution::InferenceConvolution(const at::Tensor& weight, const at::T
 
 at::Tensor InferenceConvolution::operator()(const at::Tensor& x) const {
   if (packed_.defined() && x.size(2) * x.size(3) >= kFewPixels) return packed_(x);
-  return activated_in_place(
-      at::conv2d(x, weight_, bias_, geometry_.stride, geometry_.padding, geometry_.dilation), activation_);
+  return activated_in_place(at::conv2d(x, weight_, bias_, geometry_.stride, geometry_.padding,
+                                       geometry_.dilation, geometry_.groups),
+                            activation_);
 }
 
-ConvNormImpl::ConvNormImpl(int64_t in, int64_t out, int64_t kernel, int64_t stride, bool relu)
-    : stride_(stride), padding_(kernel / 2), relu_(relu) {
-  conv_ = register_module(
-      "conv", torch::nn::Conv2d(
-                  torch::nn::Conv2dOptions(in, out, kernel).stride(stride).padding(padding_).bias(false)));
+ConvNormImpl::ConvNormImpl(int64_t in, int64_t out, int64_t kernel, int64_t stride, bool relu, int64_t groups)
+    : stride_(stride), padding_(kernel / 2), groups_(groups), relu_(relu) {
+  conv_ = register_module("conv", torch::nn::Conv2d(torch::nn::Conv2dOptions(in, out, kernel)
+                                                        .stride(stride)
+                                                        .padding(padding_)
+                                                        .groups(groups)
+                                                        .bias(false)));
   norm_ = register_module("norm", torch::nn::BatchNorm2d(out));
 }
 
@@ -55,8 +58,8 @@ void ConvNormImpl::fold() {
   const at::Tensor scale = norm_->weight * at::rsqrt(norm_->running_var + norm_->options.eps());
   const at::Tensor weight = conv_->weight * scale.view({-1, 1, 1, 1});
   const at::Tensor bias = norm_->bias - norm_->running_mean * scale;
-  folded_ =
-      InferenceConvolution(weight, bias, {stride_, padding_, 1}, relu_ ? Activation::ReLU : Activation::None);
+  folded_ = InferenceConvolution(weight, bias, {stride_, padding_, 1, groups_},
+                                 relu_ ? Activation::ReLU : Activation::None);
   unregister_module("conv");
   unregister_module("norm");
   conv_ = nullptr;
@@ -93,8 +96,33 @@ torch::nn::ModuleList residual_stage(int64_t in, int64_t out, int64_t count) {
   return stage;
 }
 
+InvertedResidualImpl::InvertedResidualImpl(int64_t in, int64_t out, int64_t hidden, int64_t kernel,
+                                           int64_t stride)
+    : shortcut_(in == out && stride == 1) {
+  widen_ = register_module("widen", ConvNorm(in, hidden, 1));
+  depth_ = register_module("depth", ConvNorm(hidden, hidden, kernel, stride, true, hidden));
+  narrow_ = register_module("narrow", ConvNorm(hidden, out, 1, 1, false));
+}
+
+at::Tensor InvertedResidualImpl::forward(const at::Tensor& x) {
+  at::Tensor y = narrow_(depth_(widen_(x)));
+  return shortcut_ ? y += x : y;
+}
+
+torch::nn::ModuleList inverted_stage(int64_t in, int64_t out, int64_t count, int64_t expansion,
+                                     int64_t kernel) {
+  torch::nn::ModuleList stage;
+  for (int64_t i = 0; i < count; ++i)
+    stage->push_back(InvertedResidual(i == 0 ? in : out, out, expansion * out, kernel, i == 0 ? 2 : 1));
+  return stage;
+}
+
 at::Tensor run_stage(const torch::nn::ModuleList& stage, at::Tensor x) {
-  for (const auto& block : *stage) x = block->as<ResidualBlock>()->forward(x);
+  for (const auto& block : *stage)
+    if (auto* residual = block->as<ResidualBlock>())
+      x = residual->forward(x);
+    else
+      x = block->as<InvertedResidual>()->forward(x);
   return x;
 }
 

@@ -32,11 +32,12 @@ class InferenceConvolution {
   Activation activation_ = Activation::None;
 };
 
-// Convolution without bias ("same" padding, kernel 1 or 3), batch norm, and ReLU where `relu`.
+// Convolution without bias ("same" padding, an odd kernel), batch norm, and ReLU where `relu`.
 // Keys: conv.weight, norm.{weight,bias,running_mean,running_var}.
 class ConvNormImpl : public torch::nn::Module {
  public:
-  ConvNormImpl(int64_t in, int64_t out, int64_t kernel, int64_t stride = 1, bool relu = true);
+  ConvNormImpl(int64_t in, int64_t out, int64_t kernel, int64_t stride = 1, bool relu = true,
+               int64_t groups = 1);
   at::Tensor forward(const at::Tensor& x);
   // Merges the batch norm's running statistics into the convolution; training is over for this layer.
   void fold();
@@ -46,7 +47,7 @@ class ConvNormImpl : public torch::nn::Module {
   torch::nn::Conv2d conv_{nullptr};
   torch::nn::BatchNorm2d norm_{nullptr};
   InferenceConvolution folded_;
-  int64_t stride_, padding_;
+  int64_t stride_, padding_, groups_;
   bool relu_;
 };
 TORCH_MODULE(ConvNorm);
@@ -76,8 +77,25 @@ class ResidualBlockImpl : public torch::nn::Module {
 };
 TORCH_MODULE(ResidualBlock);
 
-// `count` residual blocks, the first of which strides by 2.
+// Widened by a 1x1 convolution to `hidden` channels, a depthwise convolution there, narrowed again without a
+// ReLU; an identity shortcut where width and size stay (the inverted residual of MobileNetV2).
+class InvertedResidualImpl : public torch::nn::Module {
+ public:
+  InvertedResidualImpl(int64_t in, int64_t out, int64_t hidden, int64_t kernel, int64_t stride);
+  at::Tensor forward(const at::Tensor& x);
+
+ private:
+  ConvNorm widen_{nullptr}, depth_{nullptr}, narrow_{nullptr};
+  bool shortcut_;
+};
+TORCH_MODULE(InvertedResidual);
+
+// `count` blocks, the first of which strides by 2.
 torch::nn::ModuleList residual_stage(int64_t in, int64_t out, int64_t count);
+// The same of inverted residuals, `expansion` * `out` channels wide inside.
+torch::nn::ModuleList inverted_stage(int64_t in, int64_t out, int64_t count, int64_t expansion,
+                                     int64_t kernel);
+// Runs a stage of either kind.
 at::Tensor run_stage(const torch::nn::ModuleList& stage, at::Tensor x);
 
 // Bilinear, align_corners = true, to the height and width of `like`.

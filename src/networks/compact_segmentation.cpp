@@ -5,6 +5,12 @@
 
 namespace anomaly {
 
+namespace {
+
+constexpr int64_t kDecoderKernel = 5;  // of the decoder's depthwise convolutions
+
+}  // namespace
+
 Json CompactSegmentationOptions::to_json() const {
   Json json = Json::object();
   json.set("type", "compact-segmentation");
@@ -15,6 +21,11 @@ Json CompactSegmentationOptions::to_json() const {
   json.set("blocks", block_list);
   json.set("decoder", decoder);
   json.set("head", head);
+  if (expansion == 0) return json;
+  json.set("expansion", expansion);
+  Json kernel_list = Json::array();
+  for (const int64_t kernel : kernels) kernel_list.push(kernel);
+  json.set("kernels", kernel_list);
   return json;
 }
 
@@ -29,6 +40,11 @@ CompactSegmentationOptions CompactSegmentationOptions::from_json(const Json& jso
   std::copy(blocks.begin(), blocks.end(), options.blocks.begin());
   options.decoder = reader.integer("decoder", 1, 512);
   options.head = reader.integer("head", 1, 512);
+  if (reader.has("expansion")) {
+    options.expansion = reader.integer("expansion", 1, 8);
+    const auto kernels = reader.odd_integers("kernels", options.kernels.size(), 1, 9);
+    std::copy(kernels.begin(), kernels.end(), options.kernels.begin());
+  }
   options.classes = classes;
   return options;
 }
@@ -49,16 +65,24 @@ CompactSegmentationImpl::CompactSegmentationImpl(const CompactSegmentationOption
   const auto& w = options.widths;
   const int64_t d = options.decoder;
   stem_ = register_module("stem", CompactStem(std::array<int64_t, 3>{w[0], w[1], w[2]}, options.blocks[0]));
-  sixteenth_ = register_module("sixteenth", residual_stage(w[2], w[3], options.blocks[1]));
-  thirtysecond_ = register_module("thirtysecond", residual_stage(w[3], w[4], options.blocks[2]));
+  const bool dense = options.expansion == 0;
+  const auto stage = [&](int64_t in, int64_t out, int64_t count, int64_t kernel) {
+    return dense ? residual_stage(in, out, count) : inverted_stage(in, out, count, options.expansion, kernel);
+  };
+  sixteenth_ = register_module("sixteenth", stage(w[2], w[3], options.blocks[1], options.kernels[0]));
+  thirtysecond_ = register_module("thirtysecond", stage(w[3], w[4], options.blocks[2], options.kernels[1]));
   gate_ = register_module("gate", torch::nn::Conv2d(torch::nn::Conv2dOptions(w[4], d, 1)));
   lateral5_ = register_module("lateral5", ConvNorm(w[4], d, 1));
   lateral4_ = register_module("lateral4", ConvNorm(w[3], d, 1, 1, false));
   lateral3_ = register_module("lateral3", ConvNorm(w[2], d, 1, 1, false));
   lateral2_ = register_module("lateral2", ConvNorm(w[1], w[1], 1, 1, false));
   reduce_ = register_module("reduce", ConvNorm(d, w[1], 1, 1, false));
-  fuse4_ = register_module("fuse4", ConvNorm(d, d, 3));
-  fuse3_ = register_module("fuse3", ConvNorm(d, d, 3));
+  if (!dense) {
+    depth4_ = register_module("depth4", ConvNorm(d, d, kDecoderKernel, 1, false, d));
+    depth3_ = register_module("depth3", ConvNorm(d, d, kDecoderKernel, 1, false, d));
+  }
+  fuse4_ = register_module("fuse4", ConvNorm(d, d, dense ? 3 : 1));
+  fuse3_ = register_module("fuse3", ConvNorm(d, d, dense ? 3 : 1));
   fuse2_ = register_module("fuse2", ConvNorm(w[1], options.head, 3));
   classifier_ = register_module(
       "classifier", torch::nn::Conv2d(torch::nn::Conv2dOptions(options.head, options.classes, 1)));
@@ -71,8 +95,10 @@ at::Tensor CompactSegmentationImpl::forward(const at::Tensor& image) {
   // What the whole frame shows decides how much each channel counts.
   const at::Tensor gate = gate_(deepest.mean({2, 3}, true)).sigmoid();
   at::Tensor y = lateral5_(deepest) * gate;
-  y = fuse4_((upsample_to(y, sixteenth) + lateral4_(sixteenth)).relu_());
-  y = fuse3_((upsample_to(y, eighth) + lateral3_(eighth)).relu_());
+  y = (upsample_to(y, sixteenth) + lateral4_(sixteenth)).relu_();
+  y = fuse4_(depth4_ ? depth4_(y) : y);
+  y = (upsample_to(y, eighth) + lateral3_(eighth)).relu_();
+  y = fuse3_(depth3_ ? depth3_(y) : y);
   y = fuse2_((upsample_to(reduce_(y), quarter) + lateral2_(quarter)).relu_());
   return classifier_(y);
 }

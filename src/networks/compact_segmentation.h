@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Compact segmentation: a small residual trunk (strides 2 to 32) with a top-down decoder to stride 4.
+// Compact segmentation: a small residual trunk (strides 2 to 32) with a top-down decoder to stride 4. Its
+// deep half (strides 16 and 32, decoder) is of dense 3x3 convolutions or of depthwise separable ones.
 #pragma once
 
 #include <array>
@@ -15,6 +16,10 @@ struct CompactSegmentationOptions {
   std::array<int64_t, 3> blocks = {2, 3, 2};               // residual blocks at strides 8, 16, 32
   int64_t decoder = 96;                                    // channels of the decoder at strides 32, 16, 8
   int64_t head = 32;                                       // channels before the classifier, at stride 4
+  // 0: dense. Else the inverted residuals' inner width over their outer one, and their depthwise kernels at
+  // strides 16 and 32 (odd).
+  int64_t expansion = 0;
+  std::array<int64_t, 2> kernels = {3, 5};
   int64_t classes = 19;
 
   Json to_json() const;
@@ -48,7 +53,7 @@ class CompactSegmentationImpl : public torch::nn::Module {
   torch::nn::ModuleList sixteenth_{nullptr}, thirtysecond_{nullptr};
   torch::nn::Conv2d gate_{nullptr}, classifier_{nullptr};
   ConvNorm lateral5_{nullptr}, lateral4_{nullptr}, lateral3_{nullptr}, lateral2_{nullptr}, reduce_{nullptr},
-      fuse4_{nullptr}, fuse3_{nullptr}, fuse2_{nullptr};
+      depth4_{nullptr}, depth3_{nullptr}, fuse4_{nullptr}, fuse3_{nullptr}, fuse2_{nullptr};
 };
 TORCH_MODULE(CompactSegmentation);
 

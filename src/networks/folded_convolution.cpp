@@ -100,7 +100,7 @@ FoldedConvolution::FoldedConvolution(const at::Tensor& weight, const at::Tensor&
   const auto& g = geometry_;
   if (fused_operator()) {
     weight_ = at::mkldnn_reorder_conv2d_weight(weight.contiguous().to_mkldnn(), {g.padding, g.padding},
-                                               {g.stride, g.stride}, {g.dilation, g.dilation}, 1);
+                                               {g.stride, g.stride}, {g.dilation, g.dilation}, g.groups);
     packed_ = true;
   } else {
     weight_ = weight.clone(at::MemoryFormat::ChannelsLast);
@@ -112,7 +112,7 @@ at::Tensor FoldedConvolution::operator()(const at::Tensor& x) const {
   const at::Tensor input = x.contiguous(at::MemoryFormat::ChannelsLast);
   if (!packed_) {
     at::Tensor y = at::conv2d(input, weight_, bias_, {g.stride, g.stride}, {g.padding, g.padding},
-                              {g.dilation, g.dilation});
+                              {g.dilation, g.dilation}, g.groups);
     return activate_in_place(y, activation_);
   }
   const Fused fused = fused_name(activation_);
@@ -121,7 +121,7 @@ at::Tensor FoldedConvolution::operator()(const at::Tensor& x) const {
   at::Tensor y = fused_operator()->call(input, weight_,
                                         bias_.defined() ? std::optional<at::Tensor>(bias_) : std::nullopt,
                                         {g.padding, g.padding}, {g.stride, g.stride},
-                                        {g.dilation, g.dilation}, 1, fused.name, scalars, std::nullopt);
+                                        {g.dilation, g.dilation}, g.groups, fused.name, scalars, std::nullopt);
   return fused.complete ? y : activate_in_place(y, activation_);
 }
 

@@ -17,13 +17,13 @@ inline constexpr double kLeakySlope = 0.2;  // of CC-FPSE
 at::Tensor activate(const at::Tensor& x, Activation activation);
 
 struct ConvolutionGeometry {
-  int64_t stride = 1, padding = 0, dilation = 1;
+  int64_t stride = 1, padding = 0, dilation = 1, groups = 1;
 };
 
 class FoldedConvolution {
  public:
   FoldedConvolution() = default;
-  // weight: out x in x kh x kw, bias: out (may be undefined), float32 on the CPU; copies are kept.
+  // weight: out x in / groups x kh x kw, bias: out (may be undefined), float32 on the CPU; copies are kept.
   FoldedConvolution(const at::Tensor& weight, const at::Tensor& bias, const ConvolutionGeometry& geometry,
                     Activation activation);
   bool defined() const { return weight_.defined(); }

@@ -3,10 +3,13 @@
 
 #include <algorithm>
 #include <opencv2/imgproc.hpp>
+#include <vector>
+
+#include "src/train/weather.h"
 
 namespace anomaly::train {
 
-void random_crop(const Geometry& geometry, Random& random, cv::Mat& rgb, cv::Mat& labels) {
+void random_crop(const Geometry& geometry, Random& random, cv::Mat& rgb, cv::Mat& labels, int focus) {
   const double scale = random.log_uniform(geometry.scale_low, geometry.scale_high);
   const double stretch = std::exp(random.uniform(-geometry.aspect, geometry.aspect));
   const int height = std::max(16, static_cast<int>(geometry.full_height * scale));
@@ -21,13 +24,20 @@ void random_crop(const Geometry& geometry, Random& random, cv::Mat& rgb, cv::Mat
   }
   cv::Mat crop(geometry.height, geometry.width, CV_8UC3, cv::Scalar(124, 116, 104));
   cv::Mat crop_labels(geometry.height, geometry.width, CV_8UC1, cv::Scalar(255));
-  // Offset of the crop within the frame, negative where the frame is the smaller of the two.
-  const auto offset = [&random](int frame, int window) {
+  // Offset of the crop within the frame, negative where the frame is the smaller of the two. `held`: a row or
+  // column that must be within.
+  const auto offset = [&random](int frame, int window, int held) {
     const int slack = frame - window;
-    return slack >= 0 ? static_cast<int>(random.below(slack + 1))
-                      : -static_cast<int>(random.below(1 - slack));
+    if (slack < 0) return -static_cast<int>(random.below(1 - slack));
+    const int low = held < 0 ? 0 : std::max(0, held - window + 1),
+              high = held < 0 ? slack : std::min(slack, held);
+    return low + static_cast<int>(random.below(high - low + 1));
   };
-  const int top = offset(height, geometry.height), left = offset(width, geometry.width);
+  cv::Point held(-1, -1);
+  std::vector<cv::Point> places;
+  if (focus >= 0) cv::findNonZero(resized_labels == focus, places);
+  if (!places.empty()) held = places[static_cast<size_t>(random.below(static_cast<int64_t>(places.size())))];
+  const int top = offset(height, geometry.height, held.y), left = offset(width, geometry.width, held.x);
   const cv::Rect in_frame =
       cv::Rect(left, top, geometry.width, geometry.height) & cv::Rect(0, 0, width, height);
   const cv::Rect in_crop = in_frame - cv::Point(left, top);
@@ -63,7 +73,14 @@ void random_appearance(Random& random, cv::Mat& rgb) {
     const double amount = random.uniform(0.2, 1.5);
     cv::addWeighted(rgb, amount, grey3, 1 - amount, 0, rgb);
   }
-  if (random.chance(0.06)) {  // haze
+  const double weather = random.uniform();
+  if (weather < 0.05)
+    paint_night(random, rgb);
+  else if (weather < 0.09)
+    paint_rain(random, rgb);
+  else if (weather < 0.13)
+    paint_fog(random, rgb);
+  else if (weather < 0.17) {  // an even haze
     const double amount = random.uniform(0.1, 0.5);
     cv::addWeighted(rgb, 1 - amount, cv::Mat(rgb.size(), CV_8UC3, cv::Scalar::all(random.uniform(140, 230))),
                     amount, 0, rgb);

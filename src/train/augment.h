@@ -15,10 +15,12 @@ struct Geometry {
   double scale_low, scale_high, aspect;  // scale drawn log-uniformly; width times exp(+-aspect)
 };
 
-// Resizes, crops, mirrors `rgb` and `labels` alike. Where the crop leaves the frame: mean grey and 255.
-void random_crop(const Geometry& geometry, Random& random, cv::Mat& rgb, cv::Mat& labels);
+// Resizes, crops, mirrors `rgb` and `labels` alike. Where the crop leaves the frame: mean grey and 255. With
+// a `focus` of at least 0 the crop holds a pixel with that label, if there is one.
+void random_crop(const Geometry& geometry, Random& random, cv::Mat& rgb, cv::Mat& labels, int focus = -1);
 
-// Brightness, contrast, saturation, white balance, gamma; now and then dusk, haze, blur, sensor noise.
+// Brightness, contrast, saturation, white balance, gamma; now and then dusk, night, rain, fog, haze, blur,
+// sensor noise.
 void random_appearance(Random& random, cv::Mat& rgb);
 
 }  // namespace anomaly::train

@@ -27,12 +27,14 @@ struct Batch {
 };
 
 struct Settings {
-  double balance;
+  double balance, most_weight, rare_share;
   int64_t measure_every;
   Geometry geometry;
 
   Settings(const Json& stage, const std::array<int, 2>& size) {
     balance = stage.number_or("class_balance", 0.3);
+    most_weight = stage.number_or("most_weight", 4);
+    rare_share = stage.number_or("rare_share", 0.4);
     measure_every = std::max<int64_t>(1, stage.int_or("measure_every", 800));
     geometry = {size[0],
                 size[1],
@@ -43,20 +45,36 @@ struct Settings {
                 stage.number_or("aspect", 0.2)};
     if (geometry.height < 32 || geometry.width < 32 || geometry.height > 4096 || geometry.width > 4096 ||
         !(geometry.scale_low > 0.1) || !(geometry.scale_high >= geometry.scale_low) ||
-        geometry.scale_high > 8)
-      throw Error(ErrorKind::BadSettings,
-                  "stage segmentation: the crop must be 32 to 4096, the scales 0.1 to 8 in order");
+        geometry.scale_high > 8 || !(most_weight >= 0.5) || most_weight > 1e3)
+      throw Error(
+          ErrorKind::BadSettings,
+          "stage segmentation: the crop must be 32 to 4096, the scales 0.1 to 8 in order, most_weight "
+          "0.5 to 1000");
   }
 };
 
-Batch make_batch(const Session& session, const Settings& settings, int64_t batch, int64_t step) {
+// One of the groups in `groups` that weigh more than the median one, or -1.
+int draw_rare_group(const std::vector<float>& weights, const cv::Mat& groups, Random& random) {
+  std::vector<bool> present(256, false);
+  for (int y = 0; y < groups.rows; ++y)
+    for (int x = 0; x < groups.cols; ++x) present[groups.at<uint8_t>(y, x)] = true;
+  std::vector<int> rare;
+  for (size_t g = 0; g < weights.size(); ++g)
+    if (present[g] && weights[g] > 1) rare.push_back(static_cast<int>(g));
+  return rare.empty() ? -1 : rare[static_cast<size_t>(random.below(static_cast<int64_t>(rare.size())))];
+}
+
+Batch make_batch(const Session& session, const Settings& settings, const std::vector<float>& weights,
+                 int64_t batch, int64_t step) {
   std::vector<cv::Mat> pictures, maps;
   for (int64_t i = 0; i < batch; ++i) {
     Random random({session.config.seed, 1, static_cast<uint64_t>(step), static_cast<uint64_t>(i)});
     const Frame& frame = draw_frame(session.datasets, false, random);
     cv::Mat rgb = frame.rgb.clone(), groups = frame.groups;
     random_appearance(random, rgb);
-    random_crop(settings.geometry, random, rgb, groups);
+    // Small things are in few crops of those drawn blindly.
+    const int focus = random.chance(settings.rare_share) ? draw_rare_group(weights, groups, random) : -1;
+    random_crop(settings.geometry, random, rgb, groups, focus);
     // The loss is taken at half size, which keeps thin things and costs a quarter.
     cv::Mat half;
     cv::resize(groups, half, {}, 0.5, 0.5, cv::INTER_NEAREST);
@@ -66,8 +84,8 @@ Batch make_batch(const Session& session, const Settings& settings, int64_t batch
   return {normalised(pictures_to_tensor(pictures)), maps_to_tensor(maps)};
 }
 
-// Rare groups count more: (median frequency / frequency) ^ balance, within [0.5, 4].
-std::vector<float> group_weights(const Session& session, double balance) {
+// Rare groups count more: (median frequency / frequency) ^ balance, within [0.5, most].
+std::vector<float> group_weights(const Session& session, double balance, double most) {
   std::vector<double> frequency(session.groups.all().size(), 0);
   for (const Dataset& dataset : session.datasets) {
     double pixels = 0;
@@ -91,7 +109,7 @@ std::vector<float> group_weights(const Session& session, double balance) {
   const double median = present[present.size() / 2];
   for (size_t g = 0; g < frequency.size(); ++g)
     if (frequency[g] > 0)
-      weights[g] = static_cast<float>(std::clamp(std::pow(median / frequency[g], balance), 0.5, 4.0));
+      weights[g] = static_cast<float>(std::clamp(std::pow(median / frequency[g], balance), 0.5, most));
   return weights;
 }
 
@@ -109,9 +127,11 @@ void train_segmentation(Session& session) {
     std::printf("segmentation: complete\n");
     return;
   }
-  const GroupLoss loss_of(session.groups.all(), group_weights(session, settings.balance), options.classes);
-  Prefetch<Batch> batches([&](int64_t step) { return make_batch(session, settings, state.batch(), step); },
-                          state.first_step(), state.end_step());
+  const auto weights = group_weights(session, settings.balance, settings.most_weight);
+  const GroupLoss loss_of(session.groups.all(), weights, options.classes);
+  Prefetch<Batch> batches(
+      [&](int64_t step) { return make_batch(session, settings, weights, state.batch(), step); },
+      state.first_step(), state.end_step());
   Progress progress("segmentation", state.first_step(), state.steps(), state.batch(),
                     session.work + "/losses.csv");
   network->train();
