@@ -2,26 +2,27 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # Installs what is missing and builds the plugin. Run it, or let dashcam.sh and tests/run.sh run it.
 #
-# usage: pipelines/setup.sh [--tests] [--no-build] [--build-dir DIR]
+# usage: pipelines/setup.sh [--tests] [--gpu] [--no-build] [--build-dir DIR]
 #   --tests        also install and build what the test suites need
+#   --gpu          LibTorch with its GPU libraries: 4.9 GB instead of 1.3 GB
 #   --no-build     install only
 #   --build-dir    where to build (default: build, beside meson.build)
 #
 # Environment: TORCH_DIR       a LibTorch 2.11 of your own: the folder that holds include/ and lib/
-#              GST_ANOMALY_GPU 1 or 0: install LibTorch with or without its GPU libraries (default: with them where
-#                              nvidia-smi finds a GPU; without: 1.3 GB instead of 4.9 GB)
+#              GST_ANOMALY_GPU 1: as --gpu
 #              MESON_OPTIONS   more options for meson setup
 set -euo pipefail
 
 root=$(cd "$(dirname "$0")/.." && pwd)
 build=$root/build
-tests=0 compile=1
+tests=0 compile=1 gpu=${GST_ANOMALY_GPU:-0}
 while [ $# -gt 0 ]; do
   case $1 in
     --tests) tests=1 ;;
+    --gpu) gpu=1 ;;
     --no-build) compile=0 ;;
     --build-dir) build=${2:?--build-dir needs a folder}; shift ;;
-    -h | --help) sed -n '3,15s/^# \{0,1\}//p' "$0"; exit 0 ;;
+    -h | --help) sed -n '3,/^set/{/^set/d;s/^# \{0,1\}//;p}' "$0"; exit 0 ;;
     *) echo "setup.sh: unknown option $1 (see --help)" >&2; exit 2 ;;
   esac
   shift
@@ -38,7 +39,7 @@ packages=(g++ meson ninja-build pkg-config python3 python3-pip ca-certificates
   gstreamer1.0-plugins-ugly gstreamer1.0-libav)
 if [ $tests = 1 ]; then
   packages+=(python3-numpy ffmpeg gobject-introspection libgirepository1.0-dev gir1.2-gstreamer-1.0 python3-gi
-    clang-format)
+    clang-format clang libclang-rt-dev debhelper dpkg-dev fakeroot)
 fi
 if command -v dpkg-query >/dev/null; then
   missing=()
@@ -62,10 +63,6 @@ fi
 # --- LibTorch --------------------------------------------------------------------------------------------------------
 torch_version=2.11.0
 if [ -z "${TORCH_DIR:-}" ]; then
-  gpu=${GST_ANOMALY_GPU:-}
-  if [ -z "$gpu" ]; then
-    if command -v nvidia-smi >/dev/null && nvidia-smi -L >/dev/null 2>&1; then gpu=1; else gpu=0; fi
-  fi
   flavour=cpu
   [ "$gpu" = 1 ] && flavour=gpu
   prefix=${XDG_CACHE_HOME:-$HOME/.cache}/gst-anomaly/libtorch-$torch_version-$flavour
