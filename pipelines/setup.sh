@@ -61,26 +61,12 @@ else
 fi
 
 # --- LibTorch --------------------------------------------------------------------------------------------------------
-torch_version=2.11.0
 if [ -z "${TORCH_DIR:-}" ]; then
   flavour=cpu
   [ "$gpu" = 1 ] && flavour=gpu
-  prefix=${XDG_CACHE_HOME:-$HOME/.cache}/gst-anomaly/libtorch-$torch_version-$flavour
-  if [ ! -e "$prefix/torch/lib/libtorch_cpu.so" ] || [ ! -e "$prefix/.complete" ]; then
-    say "Installing LibTorch $torch_version ($flavour) into $prefix"
-    rm -rf "$prefix" "$prefix.partial"
-    mkdir -p "$prefix.partial"
-    # Python plays no part in what is built: the wheel is where LibTorch's shared libraries and headers come from.
-    pip=(python3 -m pip install --disable-pip-version-check --root-user-action=ignore --no-compile
-      --target "$prefix.partial" --python-version 3.11 --implementation cp --only-binary=:all:)
-    if [ $flavour = gpu ]; then
-      "${pip[@]}" "torch==$torch_version" >&2
-    else
-      "${pip[@]}" --no-deps "torch==$torch_version" nvidia-cuda-runtime==13.0.96 nvidia-cuda-cupti==13.0.85 >&2
-    fi
-    touch "$prefix.partial/.complete"
-    mv "$prefix.partial" "$prefix"
-  fi
+  prefix=${XDG_CACHE_HOME:-$HOME/.cache}/gst-anomaly/libtorch-2.11.0-$flavour
+  [ -e "$prefix/.complete" ] && [ -e "$prefix/torch/lib/libtorch_cpu.so" ] ||
+    "$root/pipelines/libtorch.sh" $([ $flavour = cpu ] || echo --gpu) "$prefix"
   TORCH_DIR=$prefix/torch
 fi
 [ -e "$TORCH_DIR/lib/libtorch_cpu.so" ] || die "no LibTorch in TORCH_DIR=$TORCH_DIR: it must hold include/ and lib/libtorch_cpu.so"
