@@ -11,7 +11,8 @@ FOLDER is laid out as published:
   vgg19.pth                                                 (torchvision's VGG-19; or name it with --vgg19)
 
 The first five are found through the README of https://github.com/giandbt/synboost, VGG-19 through torchvision
-(https://download.pytorch.org/models/vgg19-dcbb9e9d.pth). Needs NumPy only. Checkpoints are read as data: nothing in
+(https://download.pytorch.org/models/vgg19-dcbb9e9d.pth). --vgg16 takes torchvision's VGG-16, which the papers write, in
+its place (https://download.pytorch.org/models/vgg16-397923af.pth). Needs NumPy only. Checkpoints are read as data: nothing in
 them is run, whatever they hold.
 """
 from __future__ import annotations
@@ -35,11 +36,12 @@ from published_networks import Table
 from torch_checkpoint import Checkpoint, CheckpointError, Tensor
 
 _SOURCE = "the README of https://github.com/giandbt/synboost"
+_VGG = {"vgg16": "https://download.pytorch.org/models/vgg16-397923af.pth", "vgg19": "https://download.pytorch.org/models/vgg19-dcbb9e9d.pth"}
 _DISSIMILARITY = "models/image-dissimilarity/best_net_"
 
 
 class Source(NamedTuple):
-    """A network: its file (None: --vgg19), its keys, and what the bundle says of it."""
+    """A network: its file (None: VGG's), its keys, and what the bundle says of it."""
 
     network: str
     file: Optional[str]
@@ -50,13 +52,13 @@ class Source(NamedTuple):
     optional: bool = False
 
 
-def published() -> List[Source]:
+def published(vgg: str = "vgg19") -> List[Source]:
+    """The networks of a bundle, with VGG-19 ("vgg19") or VGG-16 ("vgg16") for the perceptual difference."""
     return [
         Source("segmentation", "models/image-segmentation/cityscapes_best.pth", networks.segmentation(), {"type": "deeplabv3plus-wrn38"}),
         Source("generator", "models/image-synthesis/latest_net_G.pth", networks.generator(), {"type": "cc-fpse", "latent": 256}),
         Source("encoder", "models/image-synthesis/latest_net_E.pth", networks.encoder(), {"type": "cc-fpse-encoder", "latent": 256}),
-        Source("perceptual", None, networks.perceptual(), {"type": "vgg19"},
-               "torchvision: https://download.pytorch.org/models/vgg19-dcbb9e9d.pth", networks.torchvision_key),
+        Source("perceptual", None, networks.perceptual(vgg), {"type": vgg}, f"torchvision: {_VGG[vgg]}", networks.torchvision_key),
         Source("dissimilarity", _DISSIMILARITY + "baseline_void_prior_spadedecoder_mult_3.pth", networks.dissimilarity(),
                {"type": "dissimilarity-vgg16", "uncertainty": True}),
         Source("baseline", _DISSIMILARITY + "baseline_mult_3.pth", networks.dissimilarity(uncertainty=False),
@@ -128,10 +130,10 @@ def match(source: Source, checkpoint: Checkpoint) -> Dict[str, Tensor]:
     return tensors
 
 
-def open_all(sources: Sequence[Source], folder: str, vgg19: Optional[str], parts: List[Part]) -> None:
+def open_all(sources: Sequence[Source], folder: str, vgg: str, parts: List[Part]) -> None:
     """Appends to `parts`, so that the caller can close what was opened before an error."""
     for source in sources:
-        path = os.path.join(folder, source.file) if source.file else vgg19 or os.path.join(folder, "vgg19.pth")
+        path = os.path.join(folder, source.file) if source.file else vgg
         if not os.path.lexists(path):
             if source.optional:
                 note(f"{path}: not found; the bundle is made without the network \"{source.network}\"")
@@ -165,8 +167,9 @@ def digest(path: str) -> str:
 def description(parts: Sequence[Part]) -> Dict[str, Any]:
     files = [{"file": os.path.basename(part.checkpoint.path), "network": part.source.network, "sha256": digest(part.checkpoint.path)}
              for part in parts]
+    vgg16 = any(part.source.architecture["type"] == "vgg16" for part in parts)
     return {
-        "name": "published-synboost",
+        "name": "published-synboost-vgg16" if vgg16 else "published-synboost",
         "classes": [{"name": name, "color": list(color), "label_id": label} for name, color, label in _CLASSES],
         "mean": [0.485, 0.456, 0.406],
         "deviation": [0.229, 0.224, 0.225],
@@ -256,13 +259,20 @@ def stream(out: BinaryIO, plans: Sequence[Plan], half: bool) -> None:
         out.write(values(plan, half).data)
 
 
-def convert(folder: str, bundle: str, vgg19: Optional[str] = None, half: bool = False, sources: Optional[Sequence[Source]] = None) -> int:
-    """Converts FOLDER to BUNDLE and returns its size in bytes. Raises ConversionError, CheckpointError."""
+def convert(folder: str, bundle: str, vgg19: Optional[str] = None, half: bool = False, sources: Optional[Sequence[Source]] = None,
+            vgg16: Optional[str] = None) -> int:
+    """Converts FOLDER to BUNDLE and returns its size in bytes; with a file `vgg16`, no VGG-19 is read. Raises ConversionError,
+    CheckpointError."""
+    if vgg16 is not None and vgg19 is not None:
+        raise ConversionError("a bundle holds one of VGG-19 and VGG-16")
     if not os.path.isdir(folder):
         raise ConversionError(f"{folder}: is not a folder")
+    if sources is None:
+        sources = published("vgg19" if vgg16 is None else "vgg16")
+    vgg = vgg16 if vgg16 is not None else vgg19 if vgg19 is not None else os.path.join(folder, "vgg19.pth")
     parts: List[Part] = []
     try:
-        open_all(published() if sources is None else sources, folder, vgg19, parts)
+        open_all(sources, folder, vgg, parts)
         for part in parts:
             if os.path.exists(bundle) and os.path.samefile(bundle, part.checkpoint.path):
                 raise ConversionError(f"{bundle}: is one of the checkpoints and would be overwritten")
@@ -276,11 +286,13 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", metavar="FOLDER", help="folder that holds the checkpoints")
     parser.add_argument("bundle", metavar="BUNDLE", help="safetensors file to write (1.3 GB, half of it with --half)")
-    parser.add_argument("--vgg19", metavar="FILE", help="torchvision's VGG-19 (default: FOLDER/vgg19.pth)")
+    vgg = parser.add_mutually_exclusive_group()
+    vgg.add_argument("--vgg19", metavar="FILE", help="torchvision's VGG-19 (default: FOLDER/vgg19.pth)")
+    vgg.add_argument("--vgg16", metavar="FILE", help="torchvision's VGG-16 instead, for the perceptual difference as the papers write it")
     parser.add_argument("--half", action="store_true", help="store float16: half the size; a CPU computes in float32 all the same")
     options = parser.parse_args(arguments)
     try:
-        size = convert(options.folder, options.bundle, options.vgg19, options.half)
+        size = convert(options.folder, options.bundle, options.vgg19, options.half, vgg16=options.vgg16)
     except (ConversionError, CheckpointError) as error:
         print(f"convert.py: {error}", file=sys.stderr)
         return 1

@@ -128,15 +128,19 @@ def encoder(latent: int = 256) -> Table:
     return keys.table
 
 
-# torchvision's numbers of VGG-19's convolutions up to relu5_1: slice, number, channels in and out.
-_VGG19 = ((1, 0, 3, 64), (2, 2, 64, 64), (2, 5, 64, 128), (3, 7, 128, 128), (3, 10, 128, 256), (4, 12, 256, 256), (4, 14, 256, 256),
-          (4, 16, 256, 256), (4, 19, 256, 512), (5, 21, 512, 512), (5, 23, 512, 512), (5, 25, 512, 512), (5, 28, 512, 512))
+# torchvision's numbers of VGG's convolutions up to relu5_1: slice, number, channels in and out.
+_VGG = {
+    "vgg16": ((1, 0, 3, 64), (2, 2, 64, 64), (2, 5, 64, 128), (3, 7, 128, 128), (3, 10, 128, 256), (4, 12, 256, 256), (4, 14, 256, 256),
+              (4, 17, 256, 512), (5, 19, 512, 512), (5, 21, 512, 512), (5, 24, 512, 512)),
+    "vgg19": ((1, 0, 3, 64), (2, 2, 64, 64), (2, 5, 64, 128), (3, 7, 128, 128), (3, 10, 128, 256), (4, 12, 256, 256), (4, 14, 256, 256),
+              (4, 16, 256, 256), (4, 19, 256, 512), (5, 21, 512, 512), (5, 23, 512, 512), (5, 25, 512, 512), (5, 28, 512, 512)),
+}
 
 
-def perceptual() -> Table:
-    """VGG-19 in five slices."""
+def perceptual(kind: str = "vgg19") -> Table:
+    """VGG-19, or VGG-16, in five slices."""
     keys = _Keys()
-    for part, number, inp, out in _VGG19:
+    for part, number, inp, out in _VGG[kind]:
         keys.conv(f"slice{part}.{number}", out, inp, 3)
     return keys.table
 

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+#include <initializer_list>
+
 #include "src/error.h"
 #include "src/networks/ccfpse_encoder.h"
 #include "src/networks/ccfpse_generator.h"
@@ -6,7 +8,7 @@
 #include "src/networks/deeplabv3plus.h"
 #include "src/networks/dissimilarity_network.h"
 #include "src/networks/tensor_source.h"
-#include "src/networks/vgg19_perceptual.h"
+#include "src/networks/vgg_perceptual.h"
 
 namespace anomaly {
 namespace {
@@ -31,10 +33,13 @@ bool is_compact(const std::string& type) {
 }
 
 void require_type(const Bundle& bundle, const std::string& network, const std::string& type,
-                  const std::string& known) {
-  if (type != known)
-    refuse(bundle, network,
-           "type \"" + type + "\" is unknown; known are \"" + known + "\" and \"compact-...\"");
+                  std::initializer_list<const char*> known) {
+  std::string names;
+  for (const char* name : known) {
+    if (type == name) return;
+    names.append(names.empty() ? "\"" : ", \"").append(name).append("\"");
+  }
+  refuse(bundle, network, "type \"" + type + "\" is unknown; known are " + names + " and \"compact-...\"");
 }
 
 void require_multiple(const Bundle& bundle, const std::string& network, int64_t factor) {
@@ -71,7 +76,7 @@ std::shared_ptr<Network> filled(TensorSource& source, std::shared_ptr<Network> n
 std::shared_ptr<SegmentationNetwork> load_segmentation(const Bundle& bundle) {
   const std::string name = "segmentation", type = type_of(bundle, name);
   if (is_compact(type)) return load_compact_segmentation(bundle, architecture(bundle, name));
-  require_type(bundle, name, type, "deeplabv3plus-wrn38");
+  require_type(bundle, name, type, {"deeplabv3plus-wrn38"});
   TensorSource source(bundle, name);
   return filled(source, std::make_shared<DeepLabV3Plus>(
                             DeepLabWidths::scaled(features_of(bundle, name, source), class_count(bundle))));
@@ -80,7 +85,7 @@ std::shared_ptr<SegmentationNetwork> load_segmentation(const Bundle& bundle) {
 std::shared_ptr<LatentEncoder> load_encoder(const Bundle& bundle) {
   const std::string name = "encoder", type = type_of(bundle, name);
   if (is_compact(type)) return load_compact_encoder(bundle, architecture(bundle, name));
-  require_type(bundle, name, type, "cc-fpse-encoder");
+  require_type(bundle, name, type, {"cc-fpse-encoder"});
   TensorSource source(bundle, name);
   CcFpseEncoderOptions options;
   options.latent = source.integer("latent", options.latent, 1, 4096);
@@ -91,7 +96,7 @@ std::shared_ptr<LatentEncoder> load_encoder(const Bundle& bundle) {
 std::shared_ptr<GeneratorNetwork> load_generator(const Bundle& bundle) {
   const std::string name = "generator", type = type_of(bundle, name);
   if (is_compact(type)) return load_compact_generator(bundle, architecture(bundle, name));
-  require_type(bundle, name, type, "cc-fpse");
+  require_type(bundle, name, type, {"cc-fpse"});
   require_multiple(bundle, name, 64);
   TensorSource source(bundle, name);
   CcFpseOptions options;
@@ -106,16 +111,17 @@ std::shared_ptr<GeneratorNetwork> load_generator(const Bundle& bundle) {
 std::shared_ptr<PerceptualNetwork> load_perceptual(const Bundle& bundle) {
   const std::string name = "perceptual", type = type_of(bundle, name);
   if (is_compact(type)) return load_compact_perceptual(bundle, architecture(bundle, name));
-  require_type(bundle, name, type, "vgg19");
+  require_type(bundle, name, type, {"vgg19", "vgg16"});
   require_multiple(bundle, name, 16);
   TensorSource source(bundle, name);
-  return filled(source, std::make_shared<Vgg19Perceptual>(features_of(bundle, name, source)));
+  const VggDepth depth = type == "vgg16" ? VggDepth::Vgg16 : VggDepth::Vgg19;
+  return filled(source, std::make_shared<VggPerceptual>(depth, features_of(bundle, name, source)));
 }
 
 std::shared_ptr<DissimilarityNetwork> load_dissimilarity(const Bundle& bundle, const std::string& name) {
   const std::string type = type_of(bundle, name);
   if (is_compact(type)) return load_compact_dissimilarity(bundle, name, architecture(bundle, name));
-  require_type(bundle, name, type, "dissimilarity-vgg16");
+  require_type(bundle, name, type, {"dissimilarity-vgg16"});
   require_multiple(bundle, name, 8);
   TensorSource source(bundle, name);
   DissimilarityOptions options;

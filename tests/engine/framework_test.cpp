@@ -9,6 +9,7 @@
 #include "src/error.h"
 #include "src/framework/framework.h"
 #include "src/networks/network.h"
+#include "src/networks/vgg_perceptual.h"
 #include "tests/check.h"
 #include "tests/engine/networks_fixture.h"
 
@@ -65,6 +66,22 @@ double largest_difference(const at::Tensor& a, const at::Tensor& b) {
 // trunc(255 * (v - min) / (max - min)) of a raw map.
 at::Tensor spread(const at::Tensor& raw) {
   return ((raw - raw.min()) / (raw.max() - raw.min()) * 255).to(at::kByte);
+}
+
+// The papers' perceptual difference: the plain sum over the levels of 1 / M_i times the features' distance.
+at::Tensor plain_perceptual_sum(const Bundle& bundle, const at::Tensor& frame, const at::Tensor& synthesis) {
+  const c10::InferenceMode inference;
+  const auto vgg = load_perceptual(bundle);
+  const auto features = [&](const at::Tensor& rgb) {
+    const at::Tensor mean = at::tensor({0.485, 0.456, 0.406}), deviation = at::tensor({0.229, 0.224, 0.225});
+    return vgg->features(((rgb / 255.0 - mean) / deviation).to(at::kFloat).permute({2, 0, 1}).unsqueeze(0));
+  };
+  const auto a = features(frame), b = features(synthesis);
+  at::Tensor sum = at::zeros({kMapHeight, kMapWidth});
+  for (size_t level = 0; level < a.size(); ++level)
+    sum += at::upsample_bicubic2d((a[level] - b[level]).abs().mean(1, true), {kMapHeight, kMapWidth},
+                                  false)[0][0];
+  return sum;
 }
 
 // At map size by nearest at pixel centres, index by index.
@@ -151,19 +168,29 @@ TEST(paper_formulas) {
   CHECK(!at::equal(paper.at("entropy"), published.at("entropy")));
   CHECK(!at::equal(paper.at("distance"), published.at("distance")));
 
-  // The plain sum over the levels of 1 / M_i times the features' distance.
-  const c10::InferenceMode inference;
-  const auto vgg = load_perceptual(*tiny_bundle());
-  const auto features = [&](const at::Tensor& rgb) {
-    const at::Tensor mean = at::tensor({0.485, 0.456, 0.406}), deviation = at::tensor({0.229, 0.224, 0.225});
-    return vgg->features(((rgb / 255.0 - mean) / deviation).to(at::kFloat).permute({2, 0, 1}).unsqueeze(0));
-  };
-  const auto a = features(frame[0]), b = features(paper.at("synthesis"));
-  at::Tensor sum = at::zeros({kMapHeight, kMapWidth});
-  for (size_t level = 0; level < a.size(); ++level)
-    sum += at::upsample_bicubic2d((a[level] - b[level]).abs().mean(1, true), {kMapHeight, kMapWidth},
-                                  false)[0][0];
+  const at::Tensor sum = plain_perceptual_sum(*tiny_bundle(), frame[0], paper.at("synthesis"));
   CHECK(fixture::relative_error(paper.at("perceptual_raw"), sum) < 1e-5);
+}
+
+TEST(perceptual_difference_on_vgg16) {
+  BundleInfo info = fixture::tiny_info();
+  Json architecture = info.architecture.at("perceptual");
+  architecture.set("type", "vgg16");
+  info.architecture.set("perceptual", architecture);
+  fixture::NamedTensors tensors = fixture::tiny_tensors();
+  std::erase_if(tensors, [](const auto& item) { return item.first.starts_with("perceptual."); });
+  VggPerceptual network(VggDepth::Vgg16, fixture::kFeatures);
+  fixture::add_tensors(tensors, "perceptual", network);
+  const fixture::BundleFile file(info, tensors);
+  const auto bundle = file.open();
+
+  const at::Tensor frame = fixture::pictures(1, 64, 128);
+  Settings settings = with(Method::PerceptualDifference);
+  settings.formulas = Formulas::Paper;
+  const FrameTensors paper = Framework(bundle, "cpu").run(frame, settings, true).at(0);
+  const at::Tensor sum = plain_perceptual_sum(*bundle, frame[0], paper.at("synthesis"));
+  CHECK(fixture::relative_error(paper.at("perceptual_raw"), sum) < 1e-5);
+  CHECK(fixture::relative_error(run_one(frame, settings).at("perceptual_raw"), sum) > 1e-2);  // VGG-19's
 }
 
 TEST(scores_of_the_methods) {
@@ -350,6 +377,8 @@ TEST(bundles_that_lie) {
     });
   };
   says(architecture("segmentation", "type", "unet"), "\"unet\" is unknown");
+  says(architecture("perceptual", "type", "vgg13"), "known are \"vgg19\", \"vgg16\" and \"compact-...\"");
+  says(architecture("perceptual", "type", "vgg16"), "\"perceptual.slice4.17.weight\" is missing");
   says(architecture("generator", "latent", 0), "\"latent\"");
   says(architecture("encoder", "features", 6), "multiple of 4");
   says(architecture("encoder", "features", "wide"), "is not an integer");

@@ -13,7 +13,7 @@
 #include "src/networks/ccfpse_generator.h"
 #include "src/networks/deeplabv3plus.h"
 #include "src/networks/dissimilarity_network.h"
-#include "src/networks/vgg19_perceptual.h"
+#include "src/networks/vgg_perceptual.h"
 
 namespace fixture {
 namespace {
@@ -24,13 +24,13 @@ bool ends_with(const std::string& text, const char* end) {
   return text.ends_with(end);
 }
 
+}  // namespace
+
 void add_tensors(NamedTensors& all, const std::string& network, torch::nn::Module& module) {
   RandomSource source;
   anomaly::load_layers(module, source);
   for (const auto& [key, tensor] : source.taken()) all.emplace_back(network + "." + key, tensor);
 }
-
-}  // namespace
 
 at::Tensor RandomSource::take(const std::string& key, at::IntArrayRef shape) {
   at::Generator generator = at::make_generator<at::CPUGeneratorImpl>(std::hash<std::string>{}(key));
@@ -101,7 +101,7 @@ static NamedTensors make_tiny_tensors() {
   encoder_options.features = kFeatures;
   CcFpseEncoder encoder(encoder_options);
   add_tensors(all, "encoder", encoder);
-  Vgg19Perceptual perceptual(kFeatures);
+  VggPerceptual perceptual(VggDepth::Vgg19, kFeatures);
   add_tensors(all, "perceptual", perceptual);
   DissimilarityOptions options;
   options.features = kFeatures;

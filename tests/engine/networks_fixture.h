@@ -9,6 +9,7 @@
 #include <vector>
 
 #include <ATen/core/Tensor.h>
+#include <torch/nn/module.h>
 
 #include "src/bundle/bundle.h"
 #include "src/networks/tensor_source.h"
@@ -27,6 +28,9 @@ class RandomSource : public anomaly::WeightSource {
  private:
   NamedTensors taken_;
 };
+
+// Loads the module from a RandomSource and appends what it took, as `<network>.<key>`.
+void add_tensors(NamedTensors& all, const std::string& network, torch::nn::Module& module);
 
 inline constexpr int kFeatures = 4, kMapHeight = 64, kMapWidth = 128, kLatent = 8;
 

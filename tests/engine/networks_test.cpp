@@ -15,7 +15,7 @@
 #include "src/networks/dissimilarity_network.h"
 #include "src/networks/fused_ops.h"
 #include "src/networks/pixelwise_depthwise_op.h"
-#include "src/networks/vgg19_perceptual.h"
+#include "src/networks/vgg_perceptual.h"
 #include "tests/check.h"
 #include "tests/engine/networks_fixture.h"
 
@@ -141,7 +141,7 @@ TEST(published_keys_of_encoder) {
   check_published(CcFpseEncoder(), "synthesis encoder");
 }
 TEST(published_keys_of_perceptual) {
-  check_published(Vgg19Perceptual(), "perceptual");
+  check_published(VggPerceptual(VggDepth::Vgg19), "perceptual");
 }
 TEST(published_keys_of_dissimilarity) {
   check_published(VggDissimilarity(), "dissimilarity (prior");
@@ -177,14 +177,63 @@ TEST(folded_encoder) {
 }
 
 TEST(folded_perceptual) {
-  Vgg19Perceptual network(4);
-  const at::Tensor image = channels_last(at::randn({2, 3, 64, 128}));
-  check_folded(network, [&] {
-    std::vector<at::Tensor> flat;
-    for (const auto& level : network.features(image)) flat.push_back(level.flatten());
-    CHECK_EQ(flat.size(), size_t{5});
-    return at::cat(flat);
-  });
+  for (const VggDepth depth : {VggDepth::Vgg19, VggDepth::Vgg16}) {
+    VggPerceptual network(depth, 4);
+    const at::Tensor image = channels_last(at::randn({2, 3, 64, 128}));
+    check_folded(network, [&] {
+      std::vector<at::Tensor> flat;
+      for (const auto& level : network.features(image)) flat.push_back(level.flatten());
+      CHECK_EQ(flat.size(), size_t{5});
+      return at::cat(flat);
+    });
+  }
+}
+
+// Both depths as their paper's table lists them, in plain convolutions, with torchvision's keys.
+TEST(perceptual_equals_plain_convolutions) {
+  struct Layer {
+    const char* key;  // empty: pooling
+    bool level;       // the features after it are compared
+  };
+  const std::vector<Layer> vgg16 = {{"slice1.0", true},   {"slice2.2", false},  {"", false},
+                                    {"slice2.5", true},   {"slice3.7", false},  {"", false},
+                                    {"slice3.10", true},  {"slice4.12", false}, {"slice4.14", false},
+                                    {"", false},          {"slice4.17", true},  {"slice5.19", false},
+                                    {"slice5.21", false}, {"", false},          {"slice5.24", true}};
+  const std::vector<Layer> vgg19 = {{"slice1.0", true},   {"slice2.2", false},  {"", false},
+                                    {"slice2.5", true},   {"slice3.7", false},  {"", false},
+                                    {"slice3.10", true},  {"slice4.12", false}, {"slice4.14", false},
+                                    {"slice4.16", false}, {"", false},          {"slice4.19", true},
+                                    {"slice5.21", false}, {"slice5.23", false}, {"slice5.25", false},
+                                    {"", false},          {"slice5.28", true}};
+  const at::NoGradGuard no_grad;
+  const at::Tensor image = at::randn({2, 3, 48, 80});
+  for (const auto& [depth, layers] : {std::pair(VggDepth::Vgg16, vgg16), std::pair(VggDepth::Vgg19, vgg19)}) {
+    VggPerceptual network(depth, 4);
+    fixture::RandomSource source;
+    load_layers(network, source);
+    network.eval();
+    freeze_layers(network);
+    const auto levels = network.features(channels_last(image));
+    std::map<std::string, at::Tensor> weights(source.taken().begin(), source.taken().end());
+    at::Tensor x = image;
+    size_t level = 0, used = 0;
+    for (const Layer& layer : layers) {
+      const std::string key = layer.key;
+      if (key.empty()) {
+        x = at::max_pool2d(x, {2, 2}, {2, 2});
+        continue;
+      }
+      x = at::relu(at::conv2d(x, weights.at(key + ".weight"), weights.at(key + ".bias"), 1, 1));
+      used += 2;
+      if (layer.level) CHECK(relative_error(levels.at(level++), x) < kFoldedTolerance);
+    }
+    CHECK_EQ(level, size_t{5});
+    CHECK_EQ(used, weights.size());
+    const int64_t widths[] = {4, 8, 16, 32, 32};
+    for (size_t i = 0; i < levels.size(); ++i)
+      CHECK((levels[i].sizes() == std::vector<int64_t>{2, widths[i], 48 >> i, 80 >> i}));
+  }
 }
 
 TEST(folded_dissimilarity) {

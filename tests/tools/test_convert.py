@@ -102,10 +102,26 @@ class Tables(unittest.TestCase):
             self.assertTrue(networks.takes_part(key), key)
         self.assertEqual(sum(map(networks.takes_part, networks.generator())), 519 - 14 * 2 - 3 * 7 * 4 - 26 - 4)
 
+    def test_vgg16(self) -> None:
+        """torchvision's `features` of VGG-16 up to relu5_1, counted from its configuration "D"."""
+        expected, index, level, inp = {}, 0, 1, 3
+        for width in (64, 64, "M", 128, 128, "M", 256, 256, 256, "M", 512, 512, 512, "M", 512):
+            if width == "M":
+                index += 1
+                continue
+            expected[f"slice{level}.{index}.weight"] = ("float32", (width, inp, 3, 3))
+            expected[f"slice{level}.{index}.bias"] = ("float32", (width,))
+            if index in (0, 5, 10, 17, 24):  # relu1_1 .. relu5_1 follow
+                level += 1
+            inp, index = width, index + 2
+        self.assertEqual(networks.perceptual("vgg16"), expected)
+        self.assertEqual(level, 6)
+
     def test_parameters(self) -> None:
         """Sizes in millions, as the framework's description counts them (running statistics and vectors included)."""
         for table, millions in ((networks.segmentation(), 137.1), (networks.generator(), 128.1), (networks.encoder(), 10.5),
-                                (networks.dissimilarity(), 18.8), (networks.perceptual(), 12.9)):
+                                (networks.dissimilarity(), 18.8), (networks.perceptual(), 12.9),
+                                (networks.perceptual("vgg16"), 10.0)):
             count = sum(int(np.prod(shape)) for key, (_, shape) in table.items() if networks.takes_part(key))
             self.assertAlmostEqual(count / 1e6, millions, delta=0.06)
 
@@ -250,6 +266,9 @@ class Bundles(Case):
             "encoder": {"type": "cc-fpse-encoder", "latent": 256}, "perceptual": {"type": "vgg19"},
             "dissimilarity": {"type": "dissimilarity-vgg16", "uncertainty": True}, "baseline": {"type": "dissimilarity-vgg16", "uncertainty": False}})
         self.assertEqual([n for n, s in sources.items() if s.optional], ["baseline"])
+        (vgg16,) = [s for s in convert.published("vgg16") if s.network == "perceptual"]
+        self.assertEqual((vgg16.architecture, vgg16.table), ({"type": "vgg16"}, networks.perceptual("vgg16")))
+        self.assertIn("vgg16", vgg16.where)
 
     def test_missing_files(self) -> None:
         self.refuse(str(self.net), "not found", "giandbt/synboost")
@@ -267,6 +286,32 @@ class Bundles(Case):
         other = files.write_zip(self.folder / "other.pth", state())
         _, tensors = self.convert(sources=[source("perceptual", None)], vgg19=str(other))
         np.testing.assert_array_equal(tensors["perceptual.b.bias"], B)
+
+    @staticmethod
+    def torchvision_vgg(kind: str) -> Dict[str, Any]:
+        held: Dict[str, Any] = {networks.torchvision_key(key): T(np.full(shape, 0.5, np.float32))
+                                for key, (_, shape) in networks.perceptual(kind).items()}
+        held["classifier.6.bias"] = T(B)
+        return held
+
+    def test_vgg16_option(self) -> None:
+        path = files.write_zip(self.folder / "sixteen.pth", self.torchvision_vgg("vgg16"))
+        (vgg16,) = [s for s in convert.published("vgg16") if s.network == "perceptual"]
+        metadata, tensors = self.convert(sources=[vgg16], vgg16=str(path))
+        self.assertEqual(list(tensors), ["perceptual." + key for key in networks.perceptual("vgg16")])
+        self.assertEqual(tensors["perceptual.slice5.24.weight"].shape, (512, 512, 3, 3))
+        bundle = json.loads(metadata["bundle"])
+        self.assertEqual((bundle["name"], bundle["architecture"]), ("published-synboost-vgg16", {"perceptual": {"type": "vgg16"}}))
+        self.assertNotIn("ignored", self.notes.getvalue())
+        self.bundle.unlink()
+        self.refuse("one of VGG-19 and VGG-16", sources=[vgg16], vgg16=str(path), vgg19=str(path))
+        self.refuse(str(self.folder / "none.pth"), "not found", "torchvision", "vgg16", sources=[vgg16], vgg16=str(self.folder / "none.pth"))
+
+    def test_the_other_vgg_is_refused(self) -> None:
+        for kind, other, missing in (("vgg16", "vgg19", "'features.17.weight' is missing"), ("vgg19", "vgg16", "'features.16.weight' is missing")):
+            path = files.write_zip(self.folder / "other.pth", self.torchvision_vgg(other))
+            (vgg,) = [s for s in convert.published(kind) if s.network == "perceptual"]
+            self.refuse(str(path), missing, sources=[vgg], **{kind: str(path)})
 
     def test_keys_are_checked(self) -> None:
         cases: Dict[str, Tuple[Any, str]] = {
@@ -601,10 +646,12 @@ class Program(Case):
     def test_usage(self) -> None:
         shown = self.run_program("--help")
         self.assertEqual(shown.returncode, 0)
-        for part in ("FOLDER", "BUNDLE", "--vgg19", "--half", "cityscapes_best.pth", "giandbt/synboost"):
+        for part in ("FOLDER", "BUNDLE", "--vgg19", "--vgg16", "--half", "cityscapes_best.pth", "giandbt/synboost"):
             self.assertIn(part, shown.stdout)
         self.assertEqual(self.run_program().returncode, 2)
         self.assertEqual(self.run_program("a", "b", "--quarter").returncode, 2)
+        both = self.run_program("a", "b", "--vgg16", "x", "--vgg19", "y")
+        self.assertEqual((both.returncode, "not allowed with" in both.stderr), (2, True))
 
     def test_errors_are_one_line(self) -> None:
         for arguments, what in (((str(self.folder / "none"), str(self.bundle)), "is not a folder"),
