@@ -41,10 +41,12 @@ version=$("$format" --version | sed 's/.*version \([0-9]*\).*/\1/')
 [ "$version" = 14 ] || echo "lint: clang-format $version formats in places otherwise than 14, which the tree is formatted by" >&2
 
 status=0
-unformatted=()
-for f in "${files[@]}"; do
-  "$format" --dry-run -Werror "$f" > /dev/null 2>&1 || unformatted+=("$f")
-done
+said=$(printf '%s\0' "${files[@]}" | xargs -0 "$format" --dry-run -Werror 2>&1) || status=1
+mapfile -t unformatted < <(sed -n 's/^\(.*\):[0-9]*:[0-9]*: error: code should be clang-formatted.*/\1/p' <<< "$said" | sort -u)
+if [ $status = 1 ] && [ ${#unformatted[@]} -eq 0 ]; then
+  printf '%s\n' "$said" "lint: $format failed" >&2
+  exit 2
+fi
 if [ ${#unformatted[@]} -gt 0 ]; then
   status=1
   printf 'lint: not formatted: %s\n' "${unformatted[@]}"
