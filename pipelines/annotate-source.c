@@ -15,9 +15,44 @@ static void link_to(GstPad* from, GstElement* to) {
   gst_object_unref(sink);
 }
 
-static GstElement* add_playing(App* app, const gchar* factory) {
-  GstElement* element = make(GST_BIN(app->pipeline), factory, "GStreamer's base and good plugins");
-  return element;
+/* A stream that has no place in the output is read and forgotten: the demuxer sends it all the same. */
+static void drop_stream(App* app, GstPad* pad) {
+  GstElement* drop = make(GST_BIN(app->pipeline), "fakesink", "GStreamer");
+  if (!drop) return;
+  g_object_set(drop, "sync", FALSE, "async", FALSE, NULL);
+  link_to(pad, drop);
+  gst_element_sync_state_with_parent(drop);
+}
+
+static GstElement* make_aac_encoder(void) {
+  const gchar* encoders[] = {"fdkaacenc", "avenc_aac", "voaacenc"};
+  GstElement* encode = NULL;
+  for (guint i = 0; i < G_N_ELEMENTS(encoders) && !encode; i++)
+    encode = gst_element_factory_make(encoders[i], NULL);
+  return encode;
+}
+
+static void encode_audio(App* app, GstPad* pad) {
+  GstBin* bin = GST_BIN(app->pipeline);
+  GstElement* encode = make_aac_encoder();
+  if (!encode) {
+    complain("no AAC encoder is installed (gstreamer1.0-libav has one): the sound is left out");
+    drop_stream(app, pad);
+    return;
+  }
+  gst_bin_add(bin, encode);
+  GstElement* convert = make(bin, "audioconvert", "gstreamer1.0-plugins-base");
+  GstElement* resample = make(bin, "audioresample", "gstreamer1.0-plugins-base");
+  GstElement* parse = make(bin, "aacparse", "gstreamer1.0-plugins-good");
+  GstElement* queue = make_encoded_queue(bin);
+  if (!convert || !resample || !parse || !queue ||
+      !gst_element_link_many(convert, resample, encode, parse, queue, app->mux, NULL)) {
+    GST_ELEMENT_ERROR(app->pipeline, CORE, MISSING_PLUGIN, ("The sound cannot be encoded"), (NULL));
+    return;
+  }
+  link_to(pad, convert);
+  GstElement* all[] = {queue, parse, encode, resample, convert};
+  for (guint i = 0; i < G_N_ELEMENTS(all); i++) gst_element_sync_state_with_parent(all[i]);
 }
 
 /* decodebin has found raw data: video to the detector, audio through an AAC encoder. */
@@ -27,26 +62,19 @@ static void on_decoded(GstElement* decode, GstPad* pad, App* app) {
   if (g_str_has_prefix(name, "video/")) {
     link_to(pad, app->video_in);
   } else if (g_str_has_prefix(name, "audio/")) {
-    const gchar* encoders[] = {"fdkaacenc", "avenc_aac", "voaacenc", NULL};
-    GstElement *convert = add_playing(app, "audioconvert"), *resample = add_playing(app, "audioresample");
-    GstElement *encode = NULL, *parse = add_playing(app, "aacparse"), *queue = add_playing(app, "queue");
-    for (guint i = 0; encoders[i] && !encode; i++) encode = gst_element_factory_make(encoders[i], NULL);
-    if (convert && resample && encode && parse && queue) {
-      gst_bin_add(GST_BIN(app->pipeline), encode);
-      g_object_set(queue, "max-size-buffers", 0, "max-size-time", (guint64)0, "max-size-bytes", 64u << 20,
-                   NULL);
-      if (gst_element_link_many(convert, resample, encode, parse, queue, app->mux, NULL))
-        link_to(pad, convert);
-      GstElement* all[] = {queue, parse, encode, resample, convert};
-      for (guint i = 0; i < G_N_ELEMENTS(all); i++) gst_element_sync_state_with_parent(all[i]);
-    }
+    encode_audio(app, pad);
   }
   gst_caps_unref(caps);
   (void)decode;
 }
 
 static void decode_stream(App* app, GstPad* pad) {
-  GstElement *queue = add_playing(app, "queue"), *decode = add_playing(app, "decodebin");
+  GstElement* queue = make(GST_BIN(app->pipeline), "queue", "GStreamer");
+  GstElement* decode = make(GST_BIN(app->pipeline), "decodebin", "gstreamer1.0-plugins-base");
+  if (!queue || !decode) {
+    GST_ELEMENT_ERROR(app->pipeline, CORE, MISSING_PLUGIN, ("A stream cannot be decoded"), (NULL));
+    return;
+  }
   g_signal_connect(decode, "pad-added", G_CALLBACK(on_decoded), app);
   gst_element_link(queue, decode);
   link_to(pad, queue);
@@ -73,9 +101,7 @@ static void on_stream(GstElement* parse, GstPad* pad, App* app) {
     GstPadTemplate* audio = gst_element_get_pad_template(app->mux, "audio_%u");
     GstCaps* able = gst_pad_template_get_caps(audio);
     if (gst_caps_can_intersect(caps, able)) {
-      GstElement* queue = add_playing(app, "queue");
-      g_object_set(queue, "max-size-buffers", 0, "max-size-time", (guint64)0, "max-size-bytes", 64u << 20,
-                   NULL);
+      GstElement* queue = make_encoded_queue(GST_BIN(app->pipeline));
       gst_element_link(queue, app->mux);
       link_to(pad, queue);
       gst_element_sync_state_with_parent(queue);
@@ -85,10 +111,7 @@ static void on_stream(GstElement* parse, GstPad* pad, App* app) {
     gst_caps_unref(able);
   } else {
     if (!app->quiet) complain("a stream of type %s is left out", name);
-    GstElement* drop = add_playing(app, "fakesink");
-    g_object_set(drop, "sync", FALSE, "async", FALSE, NULL);
-    link_to(pad, drop);
-    gst_element_sync_state_with_parent(drop);
+    drop_stream(app, pad);
   }
   gst_caps_unref(caps);
   (void)parse;

@@ -26,6 +26,14 @@ GstElement* make(GstBin* bin, const gchar* factory, const gchar* needed) {
   return element;
 }
 
+GstElement* make_encoded_queue(GstBin* bin) {
+  GstElement* queue = make(bin, "queue", "GStreamer");
+  if (queue)
+    g_object_set(queue, "max-size-buffers", 0, "max-size-time", (guint64)0, "max-size-bytes", 64u << 20,
+                 NULL);
+  return queue;
+}
+
 /* Sets a property from text, and says which option was wrong if it does not take. */
 static gboolean set_text(GstElement* element, const gchar* property, const gchar* option, const gchar* text) {
   if (!text) return TRUE;
@@ -92,7 +100,7 @@ gboolean build_video(App* app) {
   GstElement* box = make(bin, "videobox", "gstreamer1.0-plugins-good");
   GstElement* encode = make(bin, "x264enc", "gstreamer1.0-plugins-ugly");
   GstElement* parse = make(bin, "h264parse", "gstreamer1.0-plugins-bad");
-  GstElement* queue = make(bin, "queue", "GStreamer");
+  GstElement* queue = make_encoded_queue(bin);
   app->mux = make(bin, "mp4mux", "gstreamer1.0-plugins-good");
   GstElement* sink = make(bin, "filesink", "GStreamer");
   if (!deinterlace || !flip || !in || !detect || !ahead || !overlay || !publish || !out || !filter || !box ||
@@ -120,7 +128,6 @@ gboolean build_video(App* app) {
   gst_util_set_object_arg(G_OBJECT(encode), "pass", "qual");
   gst_util_set_object_arg(G_OBJECT(encode), "speed-preset", "veryfast");
   g_object_set(encode, "quantizer", CLAMP(opt.quality, 0, 50), NULL);
-  g_object_set(queue, "max-size-buffers", 0, "max-size-time", (guint64)0, "max-size-bytes", 64u << 20, NULL);
   g_object_set(ahead, "max-size-buffers", 3, NULL);
   /* Its copy of the media lies beside the output: /tmp may be small. */
   gchar* copy = g_strdup_printf("%s.media", app->output_part);

@@ -40,6 +40,10 @@ void complain(const gchar* format, ...) G_GNUC_PRINTF(1, 2);
 /* The element, added to the bin; NULL and a complaint that names the package where it is missing. */
 GstElement* make(GstBin* bin, const gchar* factory, const gchar* needed);
 
+/* A queue of encoded data: up to 64 MB, however many buffers and however long. The muxer takes what comes
+ * first in time, from whichever stream; the others wait here. */
+GstElement* make_encoded_queue(GstBin* bin);
+
 /* FALSE after a complaint. build_video() comes first. */
 gboolean build_video(App* app);
 gboolean build_file_source(App* app);
