@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "gst/plugin/jsonline.h"
 
+#include <cfloat>
 #include <charconv>
 #include <cmath>
 
@@ -18,7 +19,11 @@ class Object {
     if (!std::isfinite(value)) return null(key);
     name(key);
     char text[32];  // the longest double takes 24
-    out_->append(text, std::to_chars(text, text + sizeof text, value).ptr);
+    const bool is_float =
+        std::abs(value) <= FLT_MAX && static_cast<double>(static_cast<float>(value)) == value;
+    out_->append(text, (is_float ? std::to_chars(text, text + sizeof text, static_cast<float>(value))
+                                 : std::to_chars(text, text + sizeof text, value))
+                           .ptr);
     return *this;
   }
   Object& integer(const char* key, guint64 value) {

@@ -19,7 +19,8 @@ struct FrameFacts {
 
 // The line with its newline, plain ASCII but for the strings' own UTF-8, the same in every locale. `meta` may
 // be null: then every figure is null and there are no regions. NaN and infinities are written as null, bytes
-// that are no UTF-8 as U+FFFD; finite numbers as the shortest text that reads back as the same double.
+// that are no UTF-8 as U+FFFD; finite numbers as the shortest text that reads back as the same double, or, of
+// a value that a float holds (0.4f is 0.4000000059604645), as the same float (0.4).
 std::string json_line(const FrameFacts& frame, const GstAnomalyMeta* meta);
 
 }  // namespace anomaly

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* anomalypublish: every byte that it writes, and what it says when it cannot. */
 #include <fcntl.h>
+#include <float.h>
 #include <glib/gstdio.h>
 #include <locale.h>
 #include <math.h>
@@ -133,13 +134,41 @@ GST_START_TEST(test_awkward_values) {
       "e \xef\xbf\xbd\",\"frame\":0,\"pts\":0,"
       "\"running_time\":0,\"width\":64,\"height\":32,\"method\":\"\",\"model\":\"\\u007f\",\"score\":null,"
       "\"max\":null,"
-      "\"mean\":null,\"share\":0.1,\"threshold\":0.10000000149011612,\"age\":0,\"inference_ms\":1e+22,"
+      "\"mean\":null,\"share\":0.1,\"threshold\":0.1,\"age\":0,\"inference_ms\":1e+22,"
       "\"regions\":["
       "{\"id\":4294967295,\"x\":-5,\"y\":0,\"width\":0,\"height\":0,\"area\":18446744073709551615,\"mean\":-"
       "0,"
       "\"max\":1e-300,\"label\":\"tab\\u0009here\"}]}\n");
   gst_object_unref(publisher);
   gst_harness_teardown(harness);
+}
+GST_END_TEST;
+
+/* A figure that was a float is written as one; a double keeps all its digits. */
+GST_START_TEST(test_floats_and_doubles) {
+  const struct {
+    gdouble value;
+    const gchar* text;
+  } figures[] = {{0.4f, "0.4"},
+                 {0.4, "0.4"},
+                 {1.0 / 3, "0.3333333333333333"},
+                 {1.0f / 3, "0.33333334"},
+                 {16777217.0, "16777217"},
+                 {FLT_MAX, "3.4028235e+38"},
+                 {DBL_MAX, "1.7976931348623157e+308"}};
+  for (guint i = 0; i < G_N_ELEMENTS(figures); i++) {
+    GstHarness* harness = publish_new(path, "");
+    GstBuffer* buffer = frame_at(0);
+    GstAnomalyMeta* meta = gst_buffer_add_anomaly_meta(buffer);
+    gchar *text = NULL, *member = g_strdup_printf("\"threshold\":%s,", figures[i].text);
+    meta->threshold = figures[i].value;
+    passes(harness, buffer);
+    gst_harness_teardown(harness);
+    fail_unless(g_file_get_contents(path, &text, NULL, NULL));
+    fail_unless(strstr(text, member) != NULL, "%s lacks %s", text, member);
+    g_free(member);
+    g_free(text);
+  }
 }
 GST_END_TEST;
 
@@ -419,6 +448,7 @@ static Suite* anomalypublish_suite(void) {
   tcase_add_test(tests, test_lines);
   tcase_add_test(tests, test_running_time);
   tcase_add_test(tests, test_awkward_values);
+  tcase_add_test(tests, test_floats_and_doubles);
   tcase_add_test(tests, test_many_regions);
   tcase_add_test(tests, test_replace_and_append);
   tcase_add_test(tests, test_locked_properties);
