@@ -15,9 +15,12 @@
 #include "gst/plugin/gstanomalypublish.h"
 
 #include <cerrno>
+#include <exception>
+#include <memory>
 #include <string>
 
 #include "gst/lib/gstanomalymeta.h"
+#include "gst/plugin/gstanomalydetecterror.h"
 #include "gst/plugin/jsonline.h"
 #include "gst/plugin/linewriter.h"
 
@@ -57,17 +60,27 @@ static GstStaticPadTemplate src_template =
 static gboolean gst_anomaly_publish_start(GstBaseTransform* trans) {
   GstAnomalyPublish* self = GST_ANOMALY_PUBLISH(trans);
   GST_OBJECT_LOCK(self);
-  *self->opened = self->location ? self->location : kStandardOutput;
+  gchar* location = g_strdup(self->location ? self->location : kStandardOutput);
   const bool append = self->append;
   GST_OBJECT_UNLOCK(self);
   self->frames = 0;
   self->writer->interrupt(false);
-  const int error = self->writer->open(*self->opened, append);
-  if (error == 0) return TRUE;
-  GST_ELEMENT_ERROR(self, RESOURCE, OPEN_WRITE,
-                    ("Could not open \"%s\" for writing: %s.", self->opened->c_str(), g_strerror(error)),
-                    (nullptr));
-  return FALSE;
+  int error = 0;
+  try {
+    *self->opened = location;
+    error = self->writer->open(*self->opened, append);
+    if (error != 0)
+      GST_ELEMENT_ERROR(self, RESOURCE, OPEN_WRITE,
+                        ("Could not open \"%s\" for writing: %s.", location, g_strerror(error)), (nullptr));
+    else if (self->writer->waits_for_reader())
+      GST_ELEMENT_INFO(self, RESOURCE, OPEN_WRITE,
+                       ("Waiting for somebody to read the pipe \"%s\".", location), (nullptr));
+  } catch (...) {
+    anomaly::post_failure(GST_ELEMENT(self), std::current_exception());
+    error = ENOMEM;
+  }
+  g_free(location);
+  return error == 0;
 }
 
 static gboolean gst_anomaly_publish_stop(GstBaseTransform* trans) {
@@ -119,16 +132,18 @@ static void post_write_error(GstAnomalyPublish* self, int error) {
   }
 }
 
-static GstFlowReturn gst_anomaly_publish_transform_ip(GstBaseTransform* trans, GstBuffer* buffer) {
-  GstAnomalyPublish* self = GST_ANOMALY_PUBLISH(trans);
+static GstFlowReturn publish(GstAnomalyPublish* self, GstBuffer* buffer) {
+  const GstSegment& segment = GST_BASE_TRANSFORM(self)->segment;
   anomaly::FrameFacts frame;
   GST_OBJECT_LOCK(self);
-  frame.stream = self->stream ? self->stream : GST_OBJECT_NAME(self);
+  const std::unique_ptr<gchar, decltype(&g_free)> stream(
+      g_strdup(self->stream ? self->stream : GST_OBJECT_NAME(self)), g_free);
   GST_OBJECT_UNLOCK(self);
+  frame.stream = stream.get();
   frame.frame = self->frames++;
   frame.pts = GST_BUFFER_PTS(buffer);
-  if (trans->segment.format == GST_FORMAT_TIME)
-    frame.running_time = gst_segment_to_running_time(&trans->segment, GST_FORMAT_TIME, frame.pts);
+  if (segment.format == GST_FORMAT_TIME)
+    frame.running_time = gst_segment_to_running_time(&segment, GST_FORMAT_TIME, frame.pts);
   frame.width = self->width;
   frame.height = self->height;
 
@@ -142,6 +157,15 @@ static GstFlowReturn gst_anomaly_publish_transform_ip(GstBaseTransform* trans, G
     default:
       post_write_error(self, error);
       return GST_FLOW_ERROR;
+  }
+}
+
+static GstFlowReturn gst_anomaly_publish_transform_ip(GstBaseTransform* trans, GstBuffer* buffer) {
+  try {
+    return publish(GST_ANOMALY_PUBLISH(trans), buffer);
+  } catch (...) {
+    anomaly::post_failure(GST_ELEMENT(trans), std::current_exception());
+    return GST_FLOW_ERROR;
   }
 }
 

@@ -4,6 +4,7 @@
 #include <cfloat>
 #include <charconv>
 #include <cmath>
+#include <memory>
 
 namespace anomaly {
 namespace {
@@ -60,9 +61,9 @@ class Object {
 
  private:
   void quoted(const char* value) {
-    gchar* valid = g_utf8_make_valid(value, -1);
+    const std::unique_ptr<gchar, decltype(&g_free)> valid(g_utf8_make_valid(value, -1), g_free);
     *out_ += '"';
-    for (const char* p = valid; *p; ++p) {
+    for (const char* p = valid.get(); *p; ++p) {
       const auto byte = static_cast<unsigned char>(*p);
       if (byte == '"' || byte == '\\') {
         *out_ += '\\';
@@ -77,7 +78,6 @@ class Object {
       }
     }
     *out_ += '"';
-    g_free(valid);
   }
 
   std::string* out_;

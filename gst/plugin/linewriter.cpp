@@ -41,6 +41,9 @@ class WithoutSigpipe {
   bool was_pending_;
 };
 
+// The system tells nobody that a named pipe has found a reader: it is tried again after so long.
+constexpr GstClockTime kReaderRetry = 50 * GST_MSECOND;
+
 bool ends_within_a_line(int fd) {
   const off_t end = lseek(fd, 0, SEEK_END);
   char last = '\n';
@@ -60,25 +63,27 @@ LineWriter::~LineWriter() {
 
 int LineWriter::open(const std::string& path, bool append) {
   close();
+  if (path == "-") return adopt(STDOUT_FILENO, false);
   struct stat status = {};
-  if (path == "-") {
-    fd_.fd = STDOUT_FILENO;
-  } else {
-    const bool exists = stat(path.c_str(), &status) == 0;
-    const bool readable = append && exists && S_ISREG(status.st_mode);
-    const int flags = (readable ? O_RDWR : O_WRONLY) | (append ? O_APPEND : O_TRUNC);
-    fd_.fd = ::open(path.c_str(), flags | O_CREAT | O_CLOEXEC, 0666);
-    if (fd_.fd < 0) return errno;
-    owned_ = true;
-    if (readable && ends_within_a_line(fd_.fd)) {
-      int error = 0;
-      if (write("\n", &error) == Outcome::Failed) {
-        close();
-        return error;
-      }
-    }
+  const bool exists = stat(path.c_str(), &status) == 0;
+  const bool readable = append && exists && S_ISREG(status.st_mode);
+  const int flags = (readable ? O_RDWR : O_WRONLY) | (append ? O_APPEND : O_TRUNC);
+  const int fd = ::open(path.c_str(), flags | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0666);
+  if (fd < 0) {
+    if (errno != ENXIO || !exists || !S_ISFIFO(status.st_mode)) return errno;
+    pipe_ = path;
+    return 0;
   }
-  if (fstat(fd_.fd, &status) != 0) {
+  int error = adopt(fd, true);
+  if (error == 0 && readable && ends_within_a_line(fd) && write("\n", &error) == Outcome::Failed) close();
+  return error;
+}
+
+int LineWriter::adopt(int fd, bool owned) {
+  fd_.fd = fd;
+  owned_ = owned;
+  struct stat status = {};
+  if (fstat(fd, &status) != 0) {
     const int error = errno;
     close();
     return error;
@@ -97,10 +102,25 @@ void LineWriter::close() {
   gst_poll_fd_init(&fd_);
   owned_ = waits_ = false;
   cut_.clear();
+  pipe_.clear();
 }
 
 void LineWriter::interrupt(bool on) {
   gst_poll_set_flushing(poll_, on);
+}
+
+LineWriter::Outcome LineWriter::wait_for_reader(int* error) {
+  int fd = -1;
+  while ((fd = ::open(pipe_.c_str(), O_WRONLY | O_CLOEXEC | O_NONBLOCK)) < 0) {
+    if (errno != ENXIO && errno != EINTR) {
+      *error = errno;
+      return Outcome::Failed;
+    }
+    if (gst_poll_wait(poll_, kReaderRetry) < 0 && errno == EBUSY) return Outcome::Interrupted;
+  }
+  pipe_.clear();
+  *error = adopt(fd, true);
+  return *error == 0 ? Outcome::Ok : Outcome::Failed;
 }
 
 LineWriter::Outcome LineWriter::wait_until_writable(int* error) {
@@ -114,6 +134,10 @@ LineWriter::Outcome LineWriter::wait_until_writable(int* error) {
 }
 
 LineWriter::Outcome LineWriter::write(const std::string& line, int* error) {
+  if (waits_for_reader()) {
+    const Outcome outcome = wait_for_reader(error);
+    if (outcome != Outcome::Ok) return outcome;
+  }
   const WithoutSigpipe guard;
   const size_t before = cut_.size();
   const std::string text = cut_ + line;

@@ -2,6 +2,7 @@
 #include "gst/plugin/truthmeta.h"
 
 #include <algorithm>
+#include <exception>
 
 namespace anomaly {
 namespace {
@@ -53,20 +54,28 @@ std::vector<Rect> boxes_of(const GstStructure* truth) {
     const GValue* box = gst_value_array_get_value(boxes, i);
     if (!GST_VALUE_HOLDS_ARRAY(box) || gst_value_array_get_size(box) != 4) continue;
     int v[4];
-    for (guint k = 0; k < 4; ++k) v[k] = g_value_get_int(gst_value_array_get_value(box, k));
-    out.push_back({v[0], v[1], v[2], v[3]});
+    bool whole = true;
+    for (guint k = 0; k < 4; ++k) {
+      const GValue* number = gst_value_array_get_value(box, k);
+      whole = whole && G_VALUE_HOLDS_INT(number);
+      v[k] = whole ? g_value_get_int(number) : 0;
+    }
+    if (whole) out.push_back({v[0], v[1], v[2], v[3]});
   }
   return out;
 }
 
-// The smallest box around the scaled pixels of a box.
+// The smallest box around the scaled pixels of a box, which is cut to its frame: others can write into a
+// meta.
 Rect scaled_box(const Rect& r, int width, int height, int to_width, int to_height) {
-  auto low = [](int v, int to, int from) { return static_cast<int>(static_cast<gint64>(v) * to / from); };
-  auto high = [](int v, int to, int from) {
-    return static_cast<int>((static_cast<gint64>(v) * to + from - 1) / from);
+  auto within = [](gint64 v, int size) { return std::clamp<gint64>(v, 0, size); };
+  auto low = [&](int at, int to, int from) { return static_cast<int>(within(at, from) * to / from); };
+  auto high = [&](int at, int size, int to, int from) {
+    const gint64 end = within(static_cast<gint64>(at) + std::max(size, 0), from);
+    return static_cast<int>((end * to + from - 1) / from);
   };
-  const int x0 = low(r.x, to_width, width), y0 = low(r.y, to_height, height);
-  return {x0, y0, high(r.x + r.width, to_width, width) - x0, high(r.y + r.height, to_height, height) - y0};
+  const int x = low(r.x, to_width, width), y = low(r.y, to_height, height);
+  return {x, y, high(r.x, r.width, to_width, width) - x, high(r.y, r.height, to_height, height) - y};
 }
 
 gboolean transform(GstBuffer* to, GstCustomMeta* meta, GstBuffer*, GQuark type, gpointer data, gpointer) {
@@ -90,6 +99,14 @@ gboolean transform(GstBuffer* to, GstCustomMeta* meta, GstBuffer*, GQuark type, 
             to_height = GST_VIDEO_INFO_HEIGHT(scale->out_info);
   int width = 0, height = 0;
   guint64 frame = 0;
+  // Before there is a buffer to lose: this is C++ and may run out of memory.
+  std::vector<Rect> boxes;
+  try {
+    boxes = boxes_of(truth);
+  } catch (const std::exception& e) {
+    GST_WARNING("no truth on the scaled frame: %s", e.what());
+    return FALSE;
+  }
   GstBuffer *mask = nullptr, *labels = nullptr;
   if (!gst_structure_get(truth, "frame", G_TYPE_UINT64, &frame, "width", G_TYPE_INT, &width, "height",
                          G_TYPE_INT, &height, "mask", GST_TYPE_BUFFER, &mask, nullptr))
@@ -103,8 +120,7 @@ gboolean transform(GstBuffer* to, GstCustomMeta* meta, GstBuffer*, GQuark type, 
   GstBuffer* new_labels =
       new_mask && labels ? scaled_plane(labels, width, height, to_width, to_height) : nullptr;
   if (new_mask) {
-    std::vector<Rect> boxes;
-    for (const Rect& r : boxes_of(truth)) boxes.push_back(scaled_box(r, width, height, to_width, to_height));
+    for (Rect& r : boxes) r = scaled_box(r, width, height, to_width, to_height);
     add_truth_meta(to, frame, to_width, to_height, new_mask, new_labels, boxes);
   }
   gst_clear_buffer(&mask);

@@ -371,6 +371,69 @@ GST_START_TEST(test_stuck_pipe) {
 }
 GST_END_TEST;
 
+/* Nobody reads the pipe: the state changes at once and says what is waited for; a frame waits, and the
+ * pipeline stops all the same. */
+GST_START_TEST(test_pipe_without_reader) {
+  GstBus* bus;
+  GError* info = NULL;
+  fail_unless(mkfifo(path, 0600) == 0);
+  GstElement* element = lone_publisher(path, &bus);
+  fail_unless_equals_int(gst_element_set_state(element, GST_STATE_PLAYING), GST_STATE_CHANGE_SUCCESS);
+  GstMessage* message = gst_bus_pop_filtered(bus, GST_MESSAGE_INFO | GST_MESSAGE_ERROR);
+  fail_unless(message != NULL && GST_MESSAGE_TYPE(message) == GST_MESSAGE_INFO);
+  gst_message_parse_info(message, &info, NULL);
+  fail_unless(strstr(info->message, path) != NULL, "%s", info->message);
+  g_clear_error(&info);
+  gst_message_unref(message);
+  gst_element_set_state(element, GST_STATE_NULL);
+  gst_element_set_bus(element, NULL);
+  gst_object_unref(element);
+  gst_object_unref(bus);
+
+  GstHarness* harness = publish_new(path, "");
+  gst_harness_set_drop_buffers(harness, TRUE);
+  GThread* thread = g_thread_new("pusher", push_until_stopped, harness);
+  g_usleep(200 * 1000);
+  fail_unless_equals_int(gst_harness_buffers_received(harness), 0);
+  fail_unless_equals_int(gst_element_set_state(harness->element, GST_STATE_NULL), GST_STATE_CHANGE_SUCCESS);
+  g_thread_join(thread);
+  gst_harness_teardown(harness);
+}
+GST_END_TEST;
+
+/* A reader that comes late misses nothing. */
+GST_START_TEST(test_late_reader) {
+  gchar text[sizeof(LINE(0))] = "";
+  gsize size = 0;
+  fail_unless(mkfifo(path, 0600) == 0);
+  GstHarness* harness = publish_new(path, "");
+  gst_harness_set_drop_buffers(harness, TRUE);
+  GThread* thread = g_thread_new("pusher", push_until_stopped, harness);
+  g_usleep(200 * 1000);
+  const int reader = g_open(path, O_RDONLY, 0);
+  while (size < sizeof text - 1) {
+    const gssize more = read(reader, text + size, sizeof text - 1 - size);
+    fail_unless(more > 0);
+    size += (gsize)more;
+  }
+  fail_unless_equals_string(text, LINE(0));
+  gst_element_set_state(harness->element, GST_STATE_NULL);
+  g_thread_join(thread);
+  gst_harness_teardown(harness);
+  close(reader);
+}
+GST_END_TEST;
+
+/* The pipe is gone before anybody read it. */
+GST_START_TEST(test_pipe_that_vanishes) {
+  fail_unless(mkfifo(path, 0600) == 0);
+  GstHarness* harness = publish_new(path, "");
+  fail_unless(g_remove(path) == 0);
+  cannot_write(harness, GST_RESOURCE_ERROR_WRITE, path);
+  gst_harness_teardown(harness);
+}
+GST_END_TEST;
+
 /* A flush in the middle of a line longer than a pipe takes at once leaves no half of it before the next. */
 GST_START_TEST(test_flush_within_a_line) {
   gchar text[8192], *stream = g_strnfill(9000, 's');
@@ -458,6 +521,9 @@ static Suite* anomalypublish_suite(void) {
   tcase_add_test(tests, test_full_disk);
   tcase_add_test(tests, test_closed_pipe);
   tcase_add_test(tests, test_stuck_pipe);
+  tcase_add_test(tests, test_pipe_without_reader);
+  tcase_add_test(tests, test_late_reader);
+  tcase_add_test(tests, test_pipe_that_vanishes);
   tcase_add_test(tests, test_flush_within_a_line);
   tcase_add_test(tests, test_state_churn);
   return suite;
