@@ -21,58 +21,31 @@
 #include <gst/video/gstvideopool.h>
 #include <gst/video/video.h>
 
-#include <cstring>
 #include <exception>
-#include <memory>
+#include <new>
 
+#include "gst/plugin/gstanomalytestsrcconfig.h"
+#include "gst/plugin/gstanomalytestsrcframe.h"
 #include "gst/plugin/truthmeta.h"
-#include "src/scene/scene.h"
 
 GST_DEBUG_CATEGORY_STATIC(anomalytestsrc_debug);
 #define GST_CAT_DEFAULT anomalytestsrc_debug
 
-enum { PROP_0, PROP_SEED, PROP_IS_LIVE, PROP_ANOMALIES, PROP_FIRST, PROP_PERIOD, PROP_FRAMES, PROP_TRUTH };
-
-typedef enum { TRUTH_NONE, TRUTH_MASK, TRUTH_LABELS } GstAnomalyTestSrcTruth;
-
-#define GST_TYPE_ANOMALY_TEST_SRC_TRUTH (gst_anomaly_test_src_truth_get_type())
-static GType gst_anomaly_test_src_truth_get_type(void) {
-  static gsize type = 0;
-  static const GEnumValue values[] = {
-      {TRUTH_NONE, "Attach nothing", "none"},
-      {TRUTH_MASK, "Attach the mask and the boxes of anomalies", "mask"},
-      {TRUTH_LABELS, "Attach mask, boxes, and the Cityscapes train id of every pixel", "labels"},
-      {0, nullptr, nullptr},
-  };
-  if (g_once_init_enter(&type)) {
-    const GType made = g_enum_register_static("GstAnomalyTestSrcTruth", values);
-    g_once_init_leave(&type, made);
-  }
-  return static_cast<GType>(type);
-}
-
 struct _GstAnomalyTestSrc {
   GstPushSrc parent;
 
-  // Properties, under the object lock.
-  guint64 seed;
-  gboolean anomalies;
-  gint anomaly_first, anomaly_period, anomaly_frames;
-  GstAnomalyTestSrcTruth truth;
+  anomaly::TestSrcConfig* config;  // the properties; under the object lock
 
   // Of the streaming thread, and of start, stop and seeks, which never run beside it. What queries read as
   // well, the format and the origin, is written under the object lock.
-  anomaly::SceneOptions* options;  // as the properties were at start
-  GstAnomalyTestSrcTruth attached;
-  std::unique_ptr<anomaly::Scene>* scene;
-  anomaly::SceneFrame* frame;
-  GstVideoInfo info, scene_info;
-  GstVideoConverter* converter;  // from the scene's RGB, null for RGB
-  GstBuffer* clear_mask;         // what all frames without an anomaly share
-  gint64 index;                  // of the next frame
+  anomaly::TestSrcConfig* started;  // the properties as they were at start
+  anomaly::SceneFrames* frames;
+  GstVideoInfo info;
+  gint64 index;   // of the next frame
   gint64 origin;  // the frame at `origin_time`: after a change of the frame rate, where it happened
   GstClockTime origin_time;
   gboolean reverse;
+  gboolean unplaced;  // a seek waits for the frame rate, to know its frame
 };
 
 G_DEFINE_TYPE(GstAnomalyTestSrc, gst_anomaly_test_src, GST_TYPE_PUSH_SRC)
@@ -101,38 +74,55 @@ static gboolean is_still(const GstAnomalyTestSrc* self) {
 
 // When frame `index` is shown. Exact from the origin on, so that rounding does not add up.
 static GstClockTime time_of(const GstAnomalyTestSrc* self, gint64 index) {
-  if (is_still(self) || index <= self->origin) return self->origin_time;
-  return self->origin_time + gst_util_uint64_scale(static_cast<guint64>(index - self->origin),
-                                                   static_cast<guint64>(self->info.fps_d) * GST_SECOND,
-                                                   static_cast<guint64>(self->info.fps_n));
+  if (is_still(self)) return self->origin_time;
+  const gint64 distance = index - self->origin;
+  const GstClockTime time = gst_util_uint64_scale(static_cast<guint64>(ABS(distance)),
+                                                  static_cast<guint64>(self->info.fps_d) * GST_SECOND,
+                                                  static_cast<guint64>(self->info.fps_n));
+  if (distance >= 0) return self->origin_time + time;
+  return self->origin_time > time ? self->origin_time - time : 0;
 }
 
-static void drop_scene(GstAnomalyTestSrc* self) {
-  self->scene->reset();
-  g_clear_pointer(&self->converter, gst_video_converter_free);
-  gst_clear_buffer(&self->clear_mask);
+// Frames of a stream that `num-buffers` ends, or -1.
+static gint64 frame_count(GstAnomalyTestSrc* self) {
+  gint count = -1;
+  g_object_get(self, "num-buffers", &count, nullptr);
+  return count;
+}
+
+// The first frame of a segment that was sought to, once the frame rate is known. The origin is 0. Completes
+// and cuts a segment that is played backwards from the end: its running time counts from there.
+static void place(GstAnomalyTestSrc* self, GstSegment* segment, gint64 count) {
+  self->unplaced = FALSE;
+  self->index = 0;
+  if (is_still(self)) return;
+  if (self->reverse && count >= 0) {
+    const GstClockTime end = time_of(self, count);
+    if (!GST_CLOCK_TIME_IS_VALID(segment->stop) || segment->stop > end)
+      segment->position = segment->stop = end;
+  }
+  // Forwards from the frame that is shown at that time, backwards from the last one before it.
+  const guint64 time = segment->position;
+  self->index = static_cast<gint64>(gst_util_uint64_scale(
+      time, static_cast<guint64>(self->info.fps_n), static_cast<guint64>(self->info.fps_d) * GST_SECOND));
+  // The floor of the product may lie one short, where the time was rounded down.
+  if (time_of(self, self->index + 1) <= time) ++self->index;
+  if (self->reverse && time_of(self, self->index) >= time) --self->index;
 }
 
 static gboolean gst_anomaly_test_src_start(GstBaseSrc* base) {
   GstAnomalyTestSrc* self = GST_ANOMALY_TEST_SRC(base);
-  GST_OBJECT_LOCK(self);
-  *self->options = anomaly::SceneOptions();
-  self->options->seed = self->seed;
-  self->options->anomalies = self->anomalies;
-  self->options->anomaly_first = self->anomaly_first;
-  self->options->anomaly_period = self->anomaly_period;
-  self->options->anomaly_frames = self->anomaly_frames;
-  self->attached = self->truth;
-  GST_OBJECT_UNLOCK(self);
   self->index = 0;
   self->reverse = FALSE;
+  self->unplaced = FALSE;
   GST_OBJECT_LOCK(self);
+  *self->started = *self->config;
   gst_video_info_init(&self->info);
   self->origin = 0;
   self->origin_time = 0;
   GST_OBJECT_UNLOCK(self);
   try {
-    anomaly::Scene::check(*self->options);
+    anomaly::Scene::check(self->started->scene);
   } catch (const std::exception& e) {
     GST_ELEMENT_ERROR(self, RESOURCE, SETTINGS, ("%s", e.what()), (nullptr));
     return FALSE;
@@ -141,9 +131,7 @@ static gboolean gst_anomaly_test_src_start(GstBaseSrc* base) {
 }
 
 static gboolean gst_anomaly_test_src_stop(GstBaseSrc* base) {
-  GstAnomalyTestSrc* self = GST_ANOMALY_TEST_SRC(base);
-  drop_scene(self);
-  *self->frame = anomaly::SceneFrame();
+  GST_ANOMALY_TEST_SRC(base)->frames->clear();
   return TRUE;
 }
 
@@ -176,6 +164,7 @@ static gboolean gst_anomaly_test_src_set_caps(GstBaseSrc* base, GstCaps* caps) {
     GST_ERROR_OBJECT(self, "only progressive frames are made, not %" GST_PTR_FORMAT, caps);
     return FALSE;
   }
+  const gint64 count = frame_count(self);
   GST_OBJECT_LOCK(self);
   if (negotiated(self) && (info.fps_n != self->info.fps_n || info.fps_d != self->info.fps_d)) {
     // The time goes on from where the old frame rate left it.
@@ -183,20 +172,11 @@ static gboolean gst_anomaly_test_src_set_caps(GstBaseSrc* base, GstCaps* caps) {
     self->origin = self->index;
   }
   self->info = info;
+  if (self->unplaced) place(self, &base->segment, count);
   GST_OBJECT_UNLOCK(self);
-  drop_scene(self);
-  gst_video_info_set_format(&self->scene_info, GST_VIDEO_FORMAT_RGB, static_cast<guint>(info.width),
-                            static_cast<guint>(info.height));
-  if (GST_VIDEO_INFO_FORMAT(&info) != GST_VIDEO_FORMAT_RGB) {
-    self->scene_info.fps_n = info.fps_n;
-    self->scene_info.fps_d = info.fps_d;
-    self->scene_info.par_n = info.par_n;
-    self->scene_info.par_d = info.par_d;
-    self->converter = gst_video_converter_new(&self->scene_info, &info, nullptr);
-    if (!self->converter) {
-      GST_ERROR_OBJECT(self, "cannot convert RGB to %" GST_PTR_FORMAT, caps);
-      return FALSE;
-    }
+  if (!self->frames->set_format(info)) {
+    GST_ERROR_OBJECT(self, "cannot convert RGB to %" GST_PTR_FORMAT, caps);
+    return FALSE;
   }
   gst_base_src_set_blocksize(base, static_cast<guint>(info.size));
   GST_DEBUG_OBJECT(self, "from frame %" G_GINT64_FORMAT " on %" GST_PTR_FORMAT, self->index, caps);
@@ -228,13 +208,6 @@ static gboolean gst_anomaly_test_src_decide_allocation(GstBaseSrc* base, GstQuer
     gst_query_add_allocation_pool(query, pool, size, low, high);
   gst_object_unref(pool);
   return GST_BASE_SRC_CLASS(gst_anomaly_test_src_parent_class)->decide_allocation(base, query);
-}
-
-// Frames of a stream that `num-buffers` ends, or -1.
-static gint64 frame_count(GstAnomalyTestSrc* self) {
-  gint count = -1;
-  g_object_get(self, "num-buffers", &count, nullptr);
-  return count;
 }
 
 static gboolean gst_anomaly_test_src_query(GstBaseSrc* base, GstQuery* query) {
@@ -292,31 +265,43 @@ static gboolean gst_anomaly_test_src_is_seekable(GstBaseSrc* base) {
   return !gst_base_src_is_live(base);
 }
 
+// Whether it is not known from where to play backwards.
+static gboolean lacks_end(GstAnomalyTestSrc* self, gdouble rate, guint64 stop) {
+  if (rate >= 0 || GST_CLOCK_TIME_IS_VALID(stop) || frame_count(self) >= 0) return FALSE;
+  GST_WARNING_OBJECT(self, "playing backwards needs an end to start from: a stop time, or num-buffers");
+  return TRUE;
+}
+
+// Refuses before the base class flushes: after that a stream whose seek failed could not go on.
+static gboolean gst_anomaly_test_src_event(GstBaseSrc* base, GstEvent* event) {
+  if (GST_EVENT_TYPE(event) == GST_EVENT_SEEK) {
+    gdouble rate;
+    gint64 stop;
+    GstSeekType type;
+    gst_event_parse_seek(event, &rate, nullptr, nullptr, nullptr, nullptr, &type, &stop);
+    GST_OBJECT_LOCK(base);
+    if (type == GST_SEEK_TYPE_NONE) stop = static_cast<gint64>(base->segment.stop);
+    GST_OBJECT_UNLOCK(base);
+    if (lacks_end(GST_ANOMALY_TEST_SRC(base), rate, static_cast<guint64>(stop))) return FALSE;
+  }
+  return GST_BASE_SRC_CLASS(gst_anomaly_test_src_parent_class)->event(base, event);
+}
+
 static gboolean gst_anomaly_test_src_do_seek(GstBaseSrc* base, GstSegment* segment) {
   GstAnomalyTestSrc* self = GST_ANOMALY_TEST_SRC(base);
   if (segment->format != GST_FORMAT_TIME) return FALSE;
-  self->reverse = segment->rate < 0;
-  guint64 time = segment->position;
-  if (self->reverse && !GST_CLOCK_TIME_IS_VALID(time)) {
-    GST_WARNING_OBJECT(self, "playing backwards needs an end to start from: a stop time, or num-buffers");
-    return FALSE;
-  }
+  const gint64 count = frame_count(self);
+  if (lacks_end(self, segment->rate, segment->stop)) return FALSE;
   segment->time = segment->start;
+  // The base class counts buffers, also those before the seek; fill() goes by the frame's number.
+  base->num_buffers_left = -1;
   GST_OBJECT_LOCK(self);
+  self->reverse = segment->rate < 0;
   self->origin = 0;
   self->origin_time = 0;
+  self->unplaced = !negotiated(self);
+  if (!self->unplaced) place(self, segment, count);
   GST_OBJECT_UNLOCK(self);
-  if (!negotiated(self) || is_still(self)) {
-    self->index = 0;
-    return TRUE;
-  }
-  // Forwards from the frame that is shown at that time, backwards from the last one before it.
-  const auto n = static_cast<guint64>(self->info.fps_n),
-             d = static_cast<guint64>(self->info.fps_d) * GST_SECOND;
-  self->index = static_cast<gint64>(gst_util_uint64_scale(time, n, d));
-  // The floor of the product may lie one short, where the time was rounded down.
-  if (time_of(self, self->index + 1) <= time) ++self->index;
-  if (self->reverse && time_of(self, self->index) >= time) --self->index;
   return TRUE;
 }
 
@@ -328,84 +313,17 @@ static void gst_anomaly_test_src_get_times(GstBaseSrc* base, GstBuffer* buffer, 
   if (GST_BUFFER_DURATION_IS_VALID(buffer)) *end = *start + GST_BUFFER_DURATION(buffer);
 }
 
-static GstBuffer* copied_plane(const std::vector<guint8>& values, guint8 factor) {
-  auto* data = static_cast<guint8*>(g_malloc(values.size()));
-  if (factor == 1)
-    std::memcpy(data, values.data(), values.size());
-  else
-    for (gsize i = 0; i < values.size(); ++i) data[i] = static_cast<guint8>(values[i] * factor);
-  return gst_buffer_new_wrapped(data, values.size());
-}
-
-static void attach_truth(GstAnomalyTestSrc* self, GstBuffer* buffer) {
-  const anomaly::SceneFrame& frame = *self->frame;
-  GstBuffer* mask = nullptr;
-  if (frame.boxes.empty()) {
-    if (!self->clear_mask) self->clear_mask = copied_plane(frame.mask, 255);
-    mask = gst_buffer_ref(self->clear_mask);
-  } else {
-    mask = copied_plane(frame.mask, 255);
-  }
-  GstBuffer* labels = self->attached == TRUTH_LABELS ? copied_plane(frame.labels, 1) : nullptr;
-  anomaly::add_truth_meta(buffer, static_cast<guint64>(self->index), self->info.width, self->info.height,
-                          mask, labels, frame.boxes);
-}
-
-// Puts the rendered frame into the buffer, whatever its format and strides.
-static gboolean write_pixels(GstAnomalyTestSrc* self, GstBuffer* buffer) {
-  GstVideoFrame out;
-  if (!gst_video_frame_map(&out, &self->info, buffer, GST_MAP_WRITE)) return FALSE;
-  const gsize row = 3 * static_cast<gsize>(self->info.width);
-  guint8* rgb = self->frame->rgb.data();
-  if (self->converter) {
-    // The scene's rows are tightly packed; GStreamer's own layout of RGB pads them to four bytes.
-    GstBuffer* packed = gst_buffer_new_wrapped_full(GST_MEMORY_FLAG_READONLY, rgb, self->frame->rgb.size(), 0,
-                                                    self->frame->rgb.size(), nullptr, nullptr);
-    gsize offset[GST_VIDEO_MAX_PLANES] = {0};
-    gint stride[GST_VIDEO_MAX_PLANES] = {static_cast<gint>(row)};
-    gst_buffer_add_video_meta_full(packed, GST_VIDEO_FRAME_FLAG_NONE, GST_VIDEO_FORMAT_RGB,
-                                   static_cast<guint>(self->info.width),
-                                   static_cast<guint>(self->info.height), 1, offset, stride);
-    GstVideoFrame in;
-    const gboolean mapped = gst_video_frame_map(&in, &self->scene_info, packed, GST_MAP_READ);
-    if (mapped) {
-      gst_video_converter_frame(self->converter, &in, &out);
-      gst_video_frame_unmap(&in);
-    }
-    gst_buffer_unref(packed);
-    gst_video_frame_unmap(&out);
-    return mapped;
-  }
-  auto* to = static_cast<guint8*>(GST_VIDEO_FRAME_PLANE_DATA(&out, 0));
-  for (gint y = 0; y < self->info.height; ++y)
-    std::memcpy(to + static_cast<gssize>(y) * GST_VIDEO_FRAME_PLANE_STRIDE(&out, 0),
-                rgb + static_cast<gsize>(y) * row, row);
-  gst_video_frame_unmap(&out);
-  return TRUE;
-}
-
 static GstFlowReturn gst_anomaly_test_src_fill(GstPushSrc* push, GstBuffer* buffer) {
   GstAnomalyTestSrc* self = GST_ANOMALY_TEST_SRC(push);
   if (!negotiated(self)) return GST_FLOW_NOT_NEGOTIATED;
   const gint64 count = frame_count(self);
-  // The base class ends a stream after num-buffers buffers; after a seek it is the frame's number that
-  // counts.
   if (self->index < 0 || (count >= 0 && self->index >= count) || (is_still(self) && self->index > 0))
     return GST_FLOW_EOS;
   try {
-    if (!*self->scene) {
-      self->options->width = self->info.width;
-      self->options->height = self->info.height;
-      self->options->frames_per_second =
-          is_still(self) ? 25 : static_cast<double>(self->info.fps_n) / static_cast<double>(self->info.fps_d);
-      *self->scene = anomaly::Scene::create(*self->options);
-    }
-    (*self->scene)->render(self->index, *self->frame);
-    if (!write_pixels(self, buffer)) {
+    if (!self->frames->make(*self->started, self->index, buffer)) {
       GST_ELEMENT_ERROR(self, RESOURCE, WRITE, ("A frame's buffer cannot be written."), (nullptr));
       return GST_FLOW_ERROR;
     }
-    if (self->attached != TRUTH_NONE) attach_truth(self, buffer);
   } catch (const std::bad_alloc&) {
     GST_ELEMENT_ERROR(
         self, RESOURCE, NO_SPACE_LEFT,
@@ -428,88 +346,40 @@ static GstFlowReturn gst_anomaly_test_src_fill(GstPushSrc* push, GstBuffer* buff
 static void gst_anomaly_test_src_set_property(GObject* object, guint id, const GValue* value,
                                               GParamSpec* pspec) {
   GstAnomalyTestSrc* self = GST_ANOMALY_TEST_SRC(object);
-  if (id == PROP_IS_LIVE) {
+  if (id == anomaly::TESTSRC_IS_LIVE) {
     gst_base_src_set_live(GST_BASE_SRC(self), g_value_get_boolean(value));
     return;
   }
   GST_OBJECT_LOCK(self);
-  switch (id) {
-    case PROP_SEED:
-      self->seed = g_value_get_uint64(value);
-      break;
-    case PROP_ANOMALIES:
-      self->anomalies = g_value_get_boolean(value);
-      break;
-    case PROP_FIRST:
-      self->anomaly_first = g_value_get_int(value);
-      break;
-    case PROP_PERIOD:
-      self->anomaly_period = g_value_get_int(value);
-      break;
-    case PROP_FRAMES:
-      self->anomaly_frames = g_value_get_int(value);
-      break;
-    case PROP_TRUTH:
-      self->truth = static_cast<GstAnomalyTestSrcTruth>(g_value_get_enum(value));
-      break;
-    default:
-      G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, pspec);
-  }
+  const bool known = anomaly::set_testsrc_property(*self->config, id, value);
   GST_OBJECT_UNLOCK(self);
+  if (!known) G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, pspec);
 }
 
 static void gst_anomaly_test_src_get_property(GObject* object, guint id, GValue* value, GParamSpec* pspec) {
   GstAnomalyTestSrc* self = GST_ANOMALY_TEST_SRC(object);
-  if (id == PROP_IS_LIVE) {
+  if (id == anomaly::TESTSRC_IS_LIVE) {
     g_value_set_boolean(value, gst_base_src_is_live(GST_BASE_SRC(self)));
     return;
   }
   GST_OBJECT_LOCK(self);
-  switch (id) {
-    case PROP_SEED:
-      g_value_set_uint64(value, self->seed);
-      break;
-    case PROP_ANOMALIES:
-      g_value_set_boolean(value, self->anomalies);
-      break;
-    case PROP_FIRST:
-      g_value_set_int(value, self->anomaly_first);
-      break;
-    case PROP_PERIOD:
-      g_value_set_int(value, self->anomaly_period);
-      break;
-    case PROP_FRAMES:
-      g_value_set_int(value, self->anomaly_frames);
-      break;
-    case PROP_TRUTH:
-      g_value_set_enum(value, self->truth);
-      break;
-    default:
-      G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, pspec);
-  }
+  const bool known = anomaly::get_testsrc_property(*self->config, id, value);
   GST_OBJECT_UNLOCK(self);
+  if (!known) G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, pspec);
 }
 
 static void gst_anomaly_test_src_finalize(GObject* object) {
   GstAnomalyTestSrc* self = GST_ANOMALY_TEST_SRC(object);
-  drop_scene(self);
-  delete self->scene;
-  delete self->frame;
-  delete self->options;
+  delete self->frames;
+  delete self->started;
+  delete self->config;
   G_OBJECT_CLASS(gst_anomaly_test_src_parent_class)->finalize(object);
 }
 
 static void gst_anomaly_test_src_init(GstAnomalyTestSrc* self) {
-  const anomaly::SceneOptions defaults;
-  self->seed = defaults.seed;
-  self->anomalies = defaults.anomalies;
-  self->anomaly_first = defaults.anomaly_first;
-  self->anomaly_period = defaults.anomaly_period;
-  self->anomaly_frames = defaults.anomaly_frames;
-  self->truth = TRUTH_MASK;
-  self->options = new anomaly::SceneOptions();
-  self->scene = new std::unique_ptr<anomaly::Scene>();
-  self->frame = new anomaly::SceneFrame();
+  self->config = new anomaly::TestSrcConfig();
+  self->started = new anomaly::TestSrcConfig();
+  self->frames = new anomaly::SceneFrames();
   gst_video_info_init(&self->info);
   gst_base_src_set_format(GST_BASE_SRC(self), GST_FORMAT_TIME);
   gst_base_src_set_live(GST_BASE_SRC(self), FALSE);
@@ -523,39 +393,7 @@ static void gst_anomaly_test_src_class_init(GstAnomalyTestSrcClass* klass) {
   object->get_property = gst_anomaly_test_src_get_property;
   object->finalize = gst_anomaly_test_src_finalize;
 
-  const auto flags =
-      static_cast<GParamFlags>(G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS | GST_PARAM_MUTABLE_READY);
-  g_object_class_install_property(
-      object, PROP_SEED,
-      g_param_spec_uint64("seed", "Seed", "Which drive: place, weather, traffic and anomalies follow from it",
-                          0, G_MAXUINT64, 0, flags));
-  g_object_class_install_property(
-      object, PROP_IS_LIVE,
-      g_param_spec_boolean("is-live", "Is live", "Act as a camera: frames come in their own time", FALSE,
-                           flags));
-  g_object_class_install_property(
-      object, PROP_ANOMALIES,
-      g_param_spec_boolean(
-          "anomalies", "Anomalies",
-          "Put anomalies on the road; without them the drive is the same but for what they cover", TRUE,
-          flags));
-  g_object_class_install_property(
-      object, PROP_FIRST,
-      g_param_spec_int("anomaly-first", "First anomaly", "Frame on which the first anomaly appears", 0,
-                       G_MAXINT, 50, flags));
-  g_object_class_install_property(
-      object, PROP_PERIOD,
-      g_param_spec_int("anomaly-period", "Anomaly period", "Frames from one appearance to the next", 1,
-                       G_MAXINT, 100, flags));
-  g_object_class_install_property(
-      object, PROP_FRAMES,
-      g_param_spec_int("anomaly-frames", "Anomaly frames",
-                       "Frames for which an anomaly stays in view, at most anomaly-period", 1, G_MAXINT, 50,
-                       flags));
-  g_object_class_install_property(
-      object, PROP_TRUTH,
-      g_param_spec_enum("truth", "Truth", "What is attached to frames as GstAnomalyTruthMeta",
-                        GST_TYPE_ANOMALY_TEST_SRC_TRUTH, TRUTH_MASK, flags));
+  anomaly::install_testsrc_properties(object);
 
   gst_element_class_set_static_metadata(element, "Driving scenes with anomalies", "Source/Video",
                                         "Makes driving video in which things that do not belong on a road "
@@ -569,11 +407,11 @@ static void gst_anomaly_test_src_class_init(GstAnomalyTestSrcClass* klass) {
   base->set_caps = gst_anomaly_test_src_set_caps;
   base->decide_allocation = gst_anomaly_test_src_decide_allocation;
   base->query = gst_anomaly_test_src_query;
+  base->event = gst_anomaly_test_src_event;
   base->is_seekable = gst_anomaly_test_src_is_seekable;
   base->do_seek = gst_anomaly_test_src_do_seek;
   base->get_times = gst_anomaly_test_src_get_times;
   GST_PUSH_SRC_CLASS(klass)->fill = gst_anomaly_test_src_fill;
 
-  gst_type_mark_as_plugin_api(GST_TYPE_ANOMALY_TEST_SRC_TRUTH, static_cast<GstPluginAPIFlags>(0));
   anomaly::register_truth_meta();
 }

@@ -352,6 +352,100 @@ GST_START_TEST(the_end_is_where_the_duration_says_after_a_seek) {
 }
 GST_END_TEST;
 
+std::vector<guint64> numbers(const Pipeline& p) {
+  std::vector<guint64> out;
+  for (GstBuffer* buffer : p.buffers) out.push_back(GST_BUFFER_OFFSET(buffer));
+  return out;
+}
+
+constexpr auto kAccurate = static_cast<GstSeekFlags>(GST_SEEK_FLAG_FLUSH | GST_SEEK_FLAG_ACCURATE);
+
+// Before the frame rate is known, in NULL and READY, a seek is kept for the start.
+GST_START_TEST(seeks_before_the_start) {
+  struct Seek {
+    double rate;
+    GstSeekType start_type;
+    gint64 start;
+    GstSeekType stop_type;
+    gint64 stop;
+    std::vector<guint64> frames;
+  };
+  const std::vector<Seek> seeks = {
+      {1, GST_SEEK_TYPE_SET, 2410 * GST_MSECOND, GST_SEEK_TYPE_SET, 2520 * GST_MSECOND, {60, 61, 62}},
+      {-1, GST_SEEK_TYPE_SET, 280 * GST_MSECOND, GST_SEEK_TYPE_SET, 400 * GST_MSECOND, {9, 8, 7}},
+      {1, GST_SEEK_TYPE_SET, 3900 * GST_MSECOND, GST_SEEK_TYPE_NONE, -1, {97, 98, 99}},
+      {-1, GST_SEEK_TYPE_SET, 3880 * GST_MSECOND, GST_SEEK_TYPE_NONE, -1, {99, 98, 97}},
+      {-1, GST_SEEK_TYPE_SET, 3880 * GST_MSECOND, GST_SEEK_TYPE_SET, 9 * GST_SECOND, {99, 98, 97}}};
+  for (const GstState state : {GST_STATE_NULL, GST_STATE_READY, GST_STATE_PAUSED})
+    for (const Seek& seek : seeks) {
+      Pipeline p(std::string("anomalytestsrc name=source num-buffers=100 seed=5 ! ") + kSmall);
+      if (state == GST_STATE_PAUSED)
+        p.preroll();
+      else
+        gst_element_set_state(p.pipeline, state);
+      p.clear();
+      GstElement* source = gst_bin_get_by_name(GST_BIN(p.pipeline), "source");
+      fail_unless(gst_element_send_event(
+          source, gst_event_new_seek(seek.rate, GST_FORMAT_TIME, kAccurate, seek.start_type, seek.start,
+                                     seek.stop_type, seek.stop)));
+      gst_object_unref(source);
+      fail_unless(p.play() == GST_MESSAGE_EOS);
+      fail_unless(numbers(p) == seek.frames, "after a seek at rate %g in %s, %u frames from %u", seek.rate,
+                  gst_element_state_get_name(state), static_cast<guint>(p.buffers.size()),
+                  p.buffers.empty() ? 0 : static_cast<guint>(GST_BUFFER_OFFSET(p.buffers[0])));
+      for (GstBuffer* buffer : p.buffers)
+        assert_equals_uint64(GST_BUFFER_PTS(buffer), GST_BUFFER_OFFSET(buffer) * 40 * GST_MSECOND);
+      const auto number = static_cast<gint64>(seek.frames[0]);
+      expect_scene(p.buffers[0], *anomaly::Scene::create(options(5, 96, 64)), number, 96, 64);
+      // What is shown first is shown at once, however far behind the end the seek went.
+      GstPad* pad = gst_element_get_static_pad(p.sink, "sink");
+      GstEvent* event = gst_pad_get_sticky_event(pad, GST_EVENT_SEGMENT, 0);
+      const GstSegment* segment = nullptr;
+      gst_event_parse_segment(event, &segment);
+      const GstClockTime edge =
+          GST_BUFFER_PTS(p.buffers[0]) + (seek.rate < 0 ? GST_BUFFER_DURATION(p.buffers[0]) : 0);
+      const guint64 running = gst_segment_to_running_time(segment, GST_FORMAT_TIME,
+                                                          seek.rate < 0 ? edge : MAX(edge, segment->start));
+      assert_equals_uint64(running, 0);
+      gst_event_unref(event);
+      gst_object_unref(pad);
+    }
+}
+GST_END_TEST;
+
+// num-buffers are the frames of the drive, not of all that was played of it.
+GST_START_TEST(the_drive_can_be_played_again) {
+  Pipeline p(std::string("anomalytestsrc num-buffers=4 ! ") + kSmall);
+  fail_unless(p.play() == GST_MESSAGE_EOS);
+  for (int round = 0; round < 3; ++round) {
+    p.clear();
+    fail_unless(gst_element_seek_simple(p.pipeline, GST_FORMAT_TIME, GST_SEEK_FLAG_FLUSH, 0));
+    fail_unless(p.wait() == GST_MESSAGE_EOS);
+    fail_unless(numbers(p) == std::vector<guint64>({0, 1, 2, 3}));
+    p.clear();
+    fail_unless(gst_element_seek(p.pipeline, -1, GST_FORMAT_TIME, kAccurate, GST_SEEK_TYPE_SET, 0,
+                                 GST_SEEK_TYPE_NONE, -1));
+    fail_unless(p.wait() == GST_MESSAGE_EOS);
+    fail_unless(numbers(p) == std::vector<guint64>({3, 2, 1, 0}));
+  }
+}
+GST_END_TEST;
+
+// Nothing tells where an endless drive ends.
+GST_START_TEST(backwards_from_an_end_that_is_not_known_is_refused) {
+  Pipeline p(std::string("anomalytestsrc ! ") + kSmall);
+  p.preroll();
+  fail_if(gst_element_seek(p.pipeline, -1, GST_FORMAT_TIME, kAccurate, GST_SEEK_TYPE_SET, 0,
+                           GST_SEEK_TYPE_NONE, -1));
+  // Nothing was flushed: the stream can go on.
+  GstPad* pad = gst_element_get_static_pad(p.sink, "sink");
+  GstEvent* segment = gst_pad_get_sticky_event(pad, GST_EVENT_SEGMENT, 0);
+  fail_unless(segment != nullptr);
+  gst_event_unref(segment);
+  gst_object_unref(pad);
+}
+GST_END_TEST;
+
 GST_START_TEST(live_keeps_the_time_of_the_clock) {
   Pipeline p(std::string("anomalytestsrc is-live=true num-buffers=5 ! ") + kSmall);
   const gint64 before = g_get_monotonic_time();
@@ -519,6 +613,9 @@ static Suite* testsrc_suite() {
   tcase_add_test(all, queries_before_caps_are_refused);
   tcase_add_test(all, seeks_land_on_the_frame);
   tcase_add_test(all, the_end_is_where_the_duration_says_after_a_seek);
+  tcase_add_test(all, seeks_before_the_start);
+  tcase_add_test(all, the_drive_can_be_played_again);
+  tcase_add_test(all, backwards_from_an_end_that_is_not_known_is_refused);
   tcase_add_test(all, live_keeps_the_time_of_the_clock);
   tcase_add_test(all, live_latency_is_a_frame);
   tcase_add_test(all, a_still_is_one_frame);
