@@ -40,7 +40,7 @@ at::Tensor normalised(const at::Tensor& rgb, const std::array<float, 3>& mean,
 }
 
 at::Tensor resize_bicubic(const at::Tensor& rgb, int64_t height, int64_t width) {
-  const at::Tensor in = rgb.contiguous();
+  at::Tensor in = rgb.contiguous();
   if (in.size(0) == height && in.size(1) == width) return in;
   at::Tensor out = at::empty({height, width, 3}, at::kByte);
   resize_bicubic_rgb8(in.const_data_ptr<uint8_t>(), size_of(in, 1), size_of(in, 0),
@@ -49,7 +49,7 @@ at::Tensor resize_bicubic(const at::Tensor& rgb, int64_t height, int64_t width) 
 }
 
 at::Tensor resize_nearest(const at::Tensor& bytes, int64_t height, int64_t width) {
-  const at::Tensor in = bytes.contiguous();
+  at::Tensor in = bytes.contiguous();
   if (in.size(0) == height && in.size(1) == width) return in;
   const int channels = in.dim() == 3 ? size_of(in, 2) : 1;
   std::vector<int64_t> shape = in.sizes().vec();
