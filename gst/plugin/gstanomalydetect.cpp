@@ -17,12 +17,21 @@
 
 #include <gst/video/video.h>
 
+#include <atomic>
 #include <memory>
+#include <mutex>
 #include <utility>
 
+#include "gst/plugin/gstanomalydetectcaps.h"
 #include "gst/plugin/gstanomalydetectconfig.h"
 #include "gst/plugin/gstanomalydetecterror.h"
+#include "gst/plugin/gstanomalydetectevents.h"
 #include "gst/plugin/gstanomalydetectframe.h"
+#include "gst/plugin/gstanomalydetectmodel.h"
+#include "gst/plugin/gstanomalydetectoutput.h"
+#include "gst/plugin/gstanomalydetectpreset.h"
+#include "gst/plugin/gstanomalydetectqos.h"
+#include "gst/plugin/gstanomalydetectquery.h"
 #include "gst/plugin/gstanomalydetectqueue.h"
 #include "gst/plugin/gstanomalydetectstats.h"
 #include "gst/plugin/videoview.h"
@@ -32,10 +41,17 @@ GST_DEBUG_CATEGORY_STATIC(gst_anomaly_detect_debug);
 
 namespace {
 
+using anomaly::CapsWarnings;
 using anomaly::DetectConfig;
+using anomaly::DetectOutput;
+using anomaly::DetectQos;
 using anomaly::DetectQueue;
 using anomaly::DetectSignal;
 using anomaly::DetectStats;
+using anomaly::EventSettings;
+using anomaly::EventTracker;
+using anomaly::FrameTimes;
+using anomaly::ModelSwap;
 
 class ObjectLock {
  public:
@@ -49,17 +65,27 @@ class ObjectLock {
 };
 
 struct State {
-  DetectConfig config;                                                            // under the object lock
-  bool started = false;                                                           // under the object lock
-  GstClockTime frame_duration = GST_CLOCK_TIME_NONE;                              // under the object lock
-  DetectStats stats;                                                              // locks itself
-  const std::shared_ptr<DetectSignal> signal = std::make_shared<DetectSignal>();  // locks itself
+  DetectConfig config;                                // under the object lock
+  EventSettings event_settings;                       // under the object lock
+  bool started = false;                               // under the object lock
+  GstClockTime frame_duration = GST_CLOCK_TIME_NONE;  // under the object lock
+
+  // These lock themselves.
+  DetectStats stats;
+  DetectQos qos;
+  EventTracker events;
+  ModelSwap swap;
+  const std::shared_ptr<DetectSignal> signal = std::make_shared<DetectSignal>();
+  std::mutex model;  // held while the element starts or a bundle takes another's place
+
+  std::atomic<bool> in_flight{false};  // started, and frames are pushed by a task of the source pad
 
   // From start to stop, in the streaming thread.
   std::unique_ptr<DetectQueue> queue;
+  std::unique_ptr<DetectOutput> output;
   GstVideoInfo info;
   bool have_info = false;
-  GstFlowReturn drained = GST_FLOW_OK;  // what a drain outside of a frame's own push came to
+  CapsWarnings warned;
 };
 
 }  // namespace
@@ -70,7 +96,8 @@ struct _GstAnomalyDetect {
 };
 
 #define gst_anomaly_detect_parent_class parent_class
-G_DEFINE_TYPE(GstAnomalyDetect, gst_anomaly_detect, GST_TYPE_BASE_TRANSFORM)
+G_DEFINE_TYPE_WITH_CODE(GstAnomalyDetect, gst_anomaly_detect, GST_TYPE_BASE_TRANSFORM,
+                        G_IMPLEMENT_INTERFACE(GST_TYPE_PRESET, anomaly::init_preset_interface))
 GST_ELEMENT_REGISTER_DEFINE(anomalydetect, "anomalydetect", GST_RANK_NONE, GST_TYPE_ANOMALY_DETECT)
 
 static DetectConfig config_now(GstAnomalyDetect* self) {
@@ -78,65 +105,71 @@ static DetectConfig config_now(GstAnomalyDetect* self) {
   return self->state->config;
 }
 
-// Ends every catch of this file.
-static GstFlowReturn fail(GstAnomalyDetect* self) {
-  anomaly::post_failure(GST_ELEMENT(self), std::current_exception());
-  if (self->state->queue) self->state->queue->clear();
-  return GST_FLOW_ERROR;
+static EventSettings event_settings_now(GstAnomalyDetect* self) {
+  const ObjectLock lock(self);
+  return self->state->event_settings;
 }
 
-// The pipeline asks again for latencies when a frame's cost has changed.
-static void tell_latency(GstAnomalyDetect* self) {
-  if (self->state->stats.latency_changed())
-    gst_element_post_message(GST_ELEMENT(self), gst_message_new_latency(GST_OBJECT(self)));
-}
-
-// Pushes every frame that is queued, so that what comes after them in the stream leaves after them.
-static GstFlowReturn drain(GstAnomalyDetect* self) {
-  State& state = *self->state;
-  GstFlowReturn flow = GST_FLOW_OK;
-  while (flow == GST_FLOW_OK && state.queue && state.queue->size() > 0) {
-    GstBuffer* buffer = nullptr;
-    try {
-      flow = state.queue->pop(true, &buffer);
-    } catch (...) {
-      flow = fail(self);
-    }
-    tell_latency(self);
-    if (buffer) flow = gst_pad_push(GST_BASE_TRANSFORM_SRC_PAD(self), buffer);
-  }
-  if (flow != GST_FLOW_OK && state.queue) state.queue->clear();
-  if (flow != GST_FLOW_OK) state.drained = flow;
-  return flow;
+// Waits until every frame inside has left, so that what comes after them in the stream leaves after them.
+static void drain(GstAnomalyDetect* self) {
+  if (self->state->in_flight) self->state->queue->wait_until_empty();
 }
 
 static gboolean gst_anomaly_detect_start(GstBaseTransform* trans) {
   GstAnomalyDetect* self = GST_ANOMALY_DETECT(trans);
   State& state = *self->state;
+  std::exception_ptr failure;
   try {
-    state.queue = std::make_unique<DetectQueue>(config_now(self), state.signal, state.stats);
+    const std::lock_guard<std::mutex> model_lock(state.model);
+    const DetectConfig config = config_now(self);
+    auto model = anomaly::open_detect_model(config);
+    const anomaly::ModelInfo& info = model->engine->model();
+    GST_INFO_OBJECT(self, "bundle \"%s\" (%s) on %s; licence of its weights: %s", info.name.c_str(),
+                    info.path.c_str(), info.device.c_str(), info.license.c_str());
+    state.queue =
+        std::make_unique<DetectQueue>(std::move(model), config.max_in_flight, state.signal, state.stats);
+    state.output = std::make_unique<DetectOutput>(GST_ELEMENT(self), GST_BASE_TRANSFORM_SRC_PAD(self),
+                                                  *state.queue, state.stats, state.events,
+                                                  [self] { return event_settings_now(self); });
+    state.in_flight = config.max_in_flight > 1;
+    state.swap.start(config);
+    const ObjectLock lock(self);
+    state.started = true;
   } catch (...) {
-    fail(self);
+    failure = std::current_exception();
+  }
+  if (failure) {
+    state.in_flight = false;
+    state.output.reset();
+    state.queue.reset();
+    anomaly::post_failure(GST_ELEMENT(self), failure);
     return FALSE;
   }
-  const anomaly::ModelInfo& model = state.queue->model();
-  GST_INFO_OBJECT(self, "bundle \"%s\" (%s) on %s; licence of its weights: %s", model.name.c_str(),
-                  model.path.c_str(), model.device.c_str(), model.license.c_str());
   state.have_info = false;
-  state.drained = GST_FLOW_OK;
+  state.warned = {};
+  state.qos.reset();
+  state.events.reset();
   state.signal->interrupt(false);
-  const ObjectLock lock(self);
-  state.started = true;
+  if (state.in_flight) state.output->start_task();
   return TRUE;
 }
 
 static gboolean gst_anomaly_detect_stop(GstBaseTransform* trans) {
   GstAnomalyDetect* self = GST_ANOMALY_DETECT(trans);
+  State& state = *self->state;
   GST_OBJECT_LOCK(self);
-  self->state->started = false;
-  self->state->frame_duration = GST_CLOCK_TIME_NONE;
+  state.started = false;
+  state.frame_duration = GST_CLOCK_TIME_NONE;
   GST_OBJECT_UNLOCK(self);
-  self->state->queue.reset();
+  state.swap.stop();
+  if (state.in_flight) {
+    state.signal->interrupt(true);
+    state.output->stop_task();
+  }
+  state.output->end_event("stop");
+  state.in_flight = false;
+  state.output.reset();
+  state.queue.reset();
   return TRUE;
 }
 
@@ -149,6 +182,8 @@ static gboolean gst_anomaly_detect_set_caps(GstBaseTransform* trans, GstCaps* in
     GST_ERROR_OBJECT(self, "these caps do not describe video: %" GST_PTR_FORMAT, incaps);
     return FALSE;
   }
+  state.have_info = anomaly::check_caps(GST_ELEMENT(self), state.info, state.warned);
+  if (!state.have_info) return FALSE;
   if (state.queue) state.queue->forget();
   const gint n = GST_VIDEO_INFO_FPS_N(&state.info), d = GST_VIDEO_INFO_FPS_D(&state.info);
   GST_OBJECT_LOCK(self);
@@ -157,23 +192,49 @@ static gboolean gst_anomaly_detect_set_caps(GstBaseTransform* trans, GstCaps* in
   return TRUE;
 }
 
+// Whether quality of service lets this frame pass without being computed; tells the application then.
+static bool is_late(GstAnomalyDetect* self, GstBuffer* buffer, const FrameTimes& times) {
+  DetectQos& qos = self->state->qos;
+  GstMessage* message = gst_base_transform_is_qos_enabled(GST_BASE_TRANSFORM(self))
+                            ? qos.late(GST_OBJECT(self), times.running, times.stream, buffer)
+                            : nullptr;
+  if (!message) {
+    qos.in_time();
+    return false;
+  }
+  gst_element_post_message(GST_ELEMENT(self), message);
+  return true;
+}
+
 // Reads the frame and queues it. Takes `buffer` over.
 static GstFlowReturn take_frame(GstAnomalyDetect* self, GstBuffer* buffer) {
   State& state = *self->state;
+  const GstSegment& segment = GST_BASE_TRANSFORM(self)->segment;
   try {
+    if (auto model = state.swap.take()) {
+      GST_INFO_OBJECT(self, "bundle \"%s\" (%s) from here on", model->name,
+                      model->engine->model().path.c_str());
+      state.queue->set_model(std::move(model));
+    }
     // A gap holds no picture.
     if (GST_BUFFER_FLAG_IS_SET(buffer, GST_BUFFER_FLAG_GAP)) {
-      GstBuffer* gap = std::exchange(buffer, nullptr);
-      state.queue->push_untouched(gap);
+      state.queue->push_untouched(std::exchange(buffer, nullptr));
       return GST_FLOW_OK;
     }
+    FrameTimes times;
+    if (segment.format == GST_FORMAT_TIME) {
+      times.running = gst_segment_to_running_time(&segment, GST_FORMAT_TIME, GST_BUFFER_PTS(buffer));
+      times.stream = gst_segment_to_stream_time(&segment, GST_FORMAT_TIME, GST_BUFFER_PTS(buffer));
+    }
+    const bool late = is_late(self, buffer, times);
     const DetectConfig config = config_now(self);
-    anomaly::MappedFrame frame(state.info, buffer);
-    state.queue->push(std::exchange(buffer, nullptr), frame.view(), config);
+    const anomaly::MappedFrame frame(state.info, buffer);
+    state.queue->push(std::exchange(buffer, nullptr), frame.view(), config, times, late);
     return GST_FLOW_OK;
   } catch (...) {
     if (buffer) gst_buffer_unref(buffer);
-    return fail(self);
+    anomaly::post_failure(GST_ELEMENT(self), std::current_exception());
+    return GST_FLOW_ERROR;
   }
 }
 
@@ -181,106 +242,123 @@ static GstFlowReturn gst_anomaly_detect_submit_input_buffer(GstBaseTransform* tr
                                                             GstBuffer* input) {
   GstAnomalyDetect* self = GST_ANOMALY_DETECT(trans);
   State& state = *self->state;
-  if (state.drained != GST_FLOW_OK || (is_discont && drain(self) != GST_FLOW_OK)) {
-    gst_buffer_unref(input);
-    return std::exchange(state.drained, GST_FLOW_OK);
-  }
-  // Renegotiates, and drops what is late where quality of service is on.
-  const GstFlowReturn flow =
-      GST_BASE_TRANSFORM_CLASS(parent_class)->submit_input_buffer(trans, is_discont, input);
+  // Renegotiates. It drops no late frames: it never hears of lateness.
+  GstFlowReturn flow = GST_BASE_TRANSFORM_CLASS(parent_class)->submit_input_buffer(trans, is_discont, input);
   if (flow != GST_FLOW_OK || !trans->queued_buf) return flow;
   GstBuffer* buffer = std::exchange(trans->queued_buf, nullptr);
-  if (!state.have_info || !state.queue) {
+  flow = state.have_info && state.queue ? state.queue->wait_for_room() : GST_FLOW_NOT_NEGOTIATED;
+  if (flow != GST_FLOW_OK) {
     gst_buffer_unref(buffer);
-    return GST_FLOW_NOT_NEGOTIATED;
+    return flow;
   }
+  // For position queries. Where frames leave from here the base class keeps it.
+  if (state.in_flight && trans->segment.format == GST_FORMAT_TIME && GST_BUFFER_PTS_IS_VALID(buffer))
+    trans->segment.position = GST_BUFFER_PTS(buffer);
   return take_frame(self, buffer);
 }
 
 static GstFlowReturn gst_anomaly_detect_generate_output(GstBaseTransform* trans, GstBuffer** out) {
-  GstAnomalyDetect* self = GST_ANOMALY_DETECT(trans);
-  try {
-    const GstFlowReturn flow = self->state->queue->pop(false, out);
-    tell_latency(self);
-    return flow;
-  } catch (...) {
-    return fail(self);
+  State& state = *GST_ANOMALY_DETECT(trans)->state;
+  if (state.in_flight) {
+    *out = nullptr;
+    return state.queue->wait_for_room();
   }
+  const GstFlowReturn flow = state.output->next(false, out);
+  state.queue->left(flow);
+  return flow;
 }
 
 static gboolean gst_anomaly_detect_sink_event(GstBaseTransform* trans, GstEvent* event) {
   GstAnomalyDetect* self = GST_ANOMALY_DETECT(trans);
   State& state = *self->state;
-  switch (GST_EVENT_TYPE(event)) {
-    case GST_EVENT_FLUSH_START:
-      state.signal->interrupt(true);
-      break;
-    case GST_EVENT_FLUSH_STOP:
-      if (state.queue) state.queue->clear();
-      state.drained = GST_FLOW_OK;
+  const GstEventType type = GST_EVENT_TYPE(event);
+  const auto forward = [&] { return GST_BASE_TRANSFORM_CLASS(parent_class)->sink_event(trans, event); };
+  if (type == GST_EVENT_FLUSH_START) {
+    // From any thread, while the element may be stopping in another.
+    state.signal->interrupt(true);
+    const gboolean taken = forward();
+    if (state.in_flight) gst_pad_pause_task(GST_BASE_TRANSFORM_SRC_PAD(trans));
+    return taken;
+  }
+  if (!state.queue) return forward();  // stopped
+  switch (type) {
+    case GST_EVENT_FLUSH_STOP: {
+      state.queue->clear();
+      state.qos.reset();
+      state.output->end_event("flush");
+      const gboolean taken = forward();
       state.signal->interrupt(false);
-      break;
+      if (state.in_flight) state.output->start_task();
+      return taken;
+    }
     case GST_EVENT_STREAM_START:
     case GST_EVENT_SEGMENT:
       drain(self);
       // What comes may be far from what went: no map of before may stand on it.
-      if (state.queue) state.queue->forget();
-      break;
+      state.queue->forget();
+      state.output->end_event(type == GST_EVENT_SEGMENT ? "segment" : "stream-start");
+      if (state.queue->resume() && state.in_flight) state.output->start_task();
+      return forward();
+    case GST_EVENT_EOS:
+      drain(self);
+      state.output->end_event("eos");
+      return forward();
     default:
-      if (gst_event_type_get_flags(GST_EVENT_TYPE(event)) & GST_EVENT_TYPE_SERIALIZED) drain(self);
-      break;
+      if (gst_event_type_get_flags(type) & GST_EVENT_TYPE_SERIALIZED) drain(self);
+      return forward();
   }
-  return GST_BASE_TRANSFORM_CLASS(parent_class)->sink_event(trans, event);
 }
 
-static gboolean answer_latency(GstAnomalyDetect* self, GstQuery* query) {
-  if (!gst_pad_peer_query(GST_BASE_TRANSFORM_SINK_PAD(self), query)) return FALSE;
-  gboolean live = FALSE;
-  GstClockTime min = 0, max = GST_CLOCK_TIME_NONE;
-  gst_query_parse_latency(query, &live, &min, &max);
-  GST_OBJECT_LOCK(self);
-  const GstClockTime frame_duration = self->state->frame_duration;
-  GST_OBJECT_UNLOCK(self);
-  const GstClockTime own = self->state->stats.latency(frame_duration);
-  min += own;
-  if (GST_CLOCK_TIME_IS_VALID(max)) max += own;
-  gst_query_set_latency(query, live, min, max);
-  GST_DEBUG_OBJECT(self, "latency %" GST_TIME_FORMAT ", %" GST_TIME_FORMAT " of it here", GST_TIME_ARGS(min),
-                   GST_TIME_ARGS(own));
+static gboolean gst_anomaly_detect_src_event(GstBaseTransform* trans, GstEvent* event) {
+  if (GST_EVENT_TYPE(event) != GST_EVENT_QOS)
+    return GST_BASE_TRANSFORM_CLASS(parent_class)->src_event(trans, event);
+  // Not for the base class, which would drop late frames.
+  GST_ANOMALY_DETECT(trans)->state->qos.update(event);
+  return gst_pad_push_event(GST_BASE_TRANSFORM_SINK_PAD(trans), event);
+}
+
+// Raw video is pushed. The pad's task, where there is one, ends with the pad.
+static gboolean gst_anomaly_detect_src_activate_mode([[maybe_unused]] GstPad* pad, GstObject* parent,
+                                                     GstPadMode mode, gboolean active) {
+  State& state = *GST_ANOMALY_DETECT(parent)->state;
+  if (mode != GST_PAD_MODE_PUSH) return FALSE;
+  if (!state.in_flight) return TRUE;
+  if (active) {
+    state.queue->clear();
+    state.signal->interrupt(false);
+    state.output->start_task();
+  } else {
+    state.signal->interrupt(true);
+    state.output->stop_task();
+  }
   return TRUE;
 }
 
 static gboolean gst_anomaly_detect_query(GstBaseTransform* trans, GstPadDirection direction,
                                          GstQuery* query) {
   GstAnomalyDetect* self = GST_ANOMALY_DETECT(trans);
-  if (direction == GST_PAD_SRC && GST_QUERY_TYPE(query) == GST_QUERY_LATENCY)
-    return answer_latency(self, query);
+  const DetectStats& stats = self->state->stats;
+  if (direction == GST_PAD_SRC && GST_QUERY_TYPE(query) == GST_QUERY_LATENCY) {
+    GST_OBJECT_LOCK(self);
+    const GstClockTime frame_duration = self->state->frame_duration;
+    GST_OBJECT_UNLOCK(self);
+    return anomaly::answer_latency(trans, query, stats.latency(), stats.max_latency(frame_duration));
+  }
+  if (direction == GST_PAD_SRC && GST_QUERY_TYPE(query) == GST_QUERY_SCHEDULING) {
+    anomaly::answer_scheduling(query);
+    return TRUE;
+  }
   if (direction == GST_PAD_SINK &&
       (gst_query_type_get_flags(GST_QUERY_TYPE(query)) & GST_QUERY_TYPE_SERIALIZED))
     drain(self);
   return GST_BASE_TRANSFORM_CLASS(parent_class)->query(trans, direction, query);
 }
 
-// Buffers pass through, so whoever is downstream may provide them; the element reads any layout that a video
-// meta describes, and holds up to max-in-flight of them.
 static gboolean gst_anomaly_detect_propose_allocation(GstBaseTransform* trans,
                                                       [[maybe_unused]] GstQuery* decide_query,
                                                       GstQuery* query) {
-  GstAnomalyDetect* self = GST_ANOMALY_DETECT(trans);
-  gst_pad_peer_query(GST_BASE_TRANSFORM_SRC_PAD(trans), query);
-  GST_OBJECT_LOCK(self);
-  const guint held = static_cast<guint>(self->state->config.max_in_flight - 1);
-  GST_OBJECT_UNLOCK(self);
-  for (guint i = 0; i < gst_query_get_n_allocation_pools(query); ++i) {
-    GstBufferPool* pool = nullptr;
-    guint size = 0, min = 0, max = 0;
-    gst_query_parse_nth_allocation_pool(query, i, &pool, &size, &min, &max);
-    min = max ? MIN(min + held, max) : min + held;
-    gst_query_set_nth_allocation_pool(query, i, pool, size, min, max);
-    if (pool) gst_object_unref(pool);
-  }
-  if (!gst_query_find_allocation_meta(query, GST_VIDEO_META_API_TYPE, nullptr))
-    gst_query_add_allocation_meta(query, GST_VIDEO_META_API_TYPE, nullptr);
+  const int in_flight = config_now(GST_ANOMALY_DETECT(trans)).max_in_flight;
+  anomaly::answer_allocation(trans, query, static_cast<guint>(in_flight - 1));
   return TRUE;
 }
 
@@ -291,16 +369,44 @@ static GstStateChangeReturn gst_anomaly_detect_change_state(GstElement* element,
   return GST_ELEMENT_CLASS(parent_class)->change_state(element, transition);
 }
 
+// Loads another bundle in the calling thread, while frames flow; the next frame uses it. One that cannot be
+// used is a warning, and what was there before stays. False where the element has not started.
+static bool swap_model(GstAnomalyDetect* self, const GValue* value) {
+  State& state = *self->state;
+  std::exception_ptr failure;
+  {
+    const std::lock_guard<std::mutex> model_lock(state.model);
+    GST_OBJECT_LOCK(self);
+    const bool started = state.started;
+    GST_OBJECT_UNLOCK(self);
+    if (!started) return false;
+    const gchar* path = g_value_get_string(value);
+    try {
+      if (!state.swap.offer(path ? path : "")) return false;
+      std::string problem;
+      const ObjectLock lock(self);
+      anomaly::set_detect_property(state.config, anomaly::PROP_MODEL, value, problem);
+    } catch (...) {
+      failure = std::current_exception();
+    }
+  }
+  if (failure)
+    anomaly::post_warning(GST_ELEMENT(self), failure, "The bundle that was in use before stays in use.");
+  return true;
+}
+
 static void gst_anomaly_detect_set_property(GObject* object, guint id, const GValue* value,
                                             GParamSpec* pspec) {
   GstAnomalyDetect* self = GST_ANOMALY_DETECT(object);
   try {
+    if (id == anomaly::PROP_MODEL && swap_model(self, value)) return;
     std::string problem;
     bool known = false, running = false;
     {
       const ObjectLock lock(self);
       DetectConfig& config = self->state->config;
-      known = anomaly::set_detect_property(config, id, value, problem);
+      known = anomaly::set_detect_property(config, id, value, problem) ||
+              anomaly::set_event_property(self->state->event_settings, id, value);
       // A running element keeps the region that it had and warns; one that is not refuses to start.
       running = self->state->started;
       if (running) config.roi_problem.clear();
@@ -320,7 +426,8 @@ static void gst_anomaly_detect_get_property(GObject* object, guint id, GValue* v
     return;
   }
   GST_OBJECT_LOCK(self);
-  const bool known = anomaly::get_detect_property(self->state->config, id, value);
+  const bool known = anomaly::get_detect_property(self->state->config, id, value) ||
+                     anomaly::get_event_property(self->state->event_settings, id, value);
   GST_OBJECT_UNLOCK(self);
   if (!known) G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, pspec);
 }
@@ -340,6 +447,7 @@ static void gst_anomaly_detect_class_init(GstAnomalyDetectClass* klass) {
   object_class->get_property = gst_anomaly_detect_get_property;
   object_class->finalize = gst_anomaly_detect_finalize;
   anomaly::install_detect_properties(object_class);
+  anomaly::install_event_properties(object_class);
 
   GstCaps* caps = anomaly::supported_caps();
   gst_element_class_add_pad_template(element_class,
@@ -359,6 +467,7 @@ static void gst_anomaly_detect_class_init(GstAnomalyDetectClass* klass) {
   trans_class->submit_input_buffer = gst_anomaly_detect_submit_input_buffer;
   trans_class->generate_output = gst_anomaly_detect_generate_output;
   trans_class->sink_event = gst_anomaly_detect_sink_event;
+  trans_class->src_event = gst_anomaly_detect_src_event;
   trans_class->query = gst_anomaly_detect_query;
   trans_class->propose_allocation = gst_anomaly_detect_propose_allocation;
 }
@@ -367,4 +476,5 @@ static void gst_anomaly_detect_init(GstAnomalyDetect* self) {
   self->state = new State;
   // A class without transform functions runs in passthrough: caps, pools and buffers are the neighbours' own.
   gst_base_transform_set_qos_enabled(GST_BASE_TRANSFORM(self), TRUE);
+  gst_pad_set_activatemode_function(GST_BASE_TRANSFORM_SRC_PAD(self), gst_anomaly_detect_src_activate_mode);
 }

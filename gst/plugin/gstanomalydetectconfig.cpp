@@ -116,9 +116,9 @@ void install_detect_properties(GObjectClass* klass) {
     g_object_class_install_property(klass, id, spec);
   };
 
-  install(PROP_MODEL,
-          g_param_spec_string("model", "Model",
-                              "Bundle of weights (a safetensors file); empty = the built-in one", "", ready));
+  install(PROP_MODEL, g_param_spec_string("model", "Model",
+                                          "Bundle of weights (a safetensors file); empty = the built-in one",
+                                          "", playing));
   install(PROP_DEVICE,
           g_param_spec_string("device", "Device",
                               "What computes: auto (a GPU where one can be used, else the CPU), cpu, cuda, "

@@ -34,26 +34,36 @@ Code code_of(ErrorKind kind) {
   return {GST_CORE_ERROR, GST_CORE_ERROR_FAILED};
 }
 
-void post(GstElement* element, Code code, const char* text) {
-  gst_element_message_full(element, GST_MESSAGE_ERROR, code.domain, code.code, g_strdup(text), nullptr,
-                           __FILE__, GST_FUNCTION, __LINE__);
+void post(GstElement* element, Code code, const char* text, const char* consequence) {
+  gst_element_message_full(element, consequence ? GST_MESSAGE_WARNING : GST_MESSAGE_ERROR, code.domain,
+                           code.code, g_strconcat(text, consequence ? " " : nullptr, consequence, nullptr),
+                           nullptr, __FILE__, GST_FUNCTION, __LINE__);
+}
+
+// consequence: null makes it an error.
+void tell(GstElement* element, const std::exception_ptr& failure, const char* consequence) noexcept {
+  try {
+    std::rethrow_exception(failure);
+  } catch (const Error& e) {
+    post(element, code_of(e.kind()), e.what(), consequence);
+  } catch (const std::bad_alloc&) {
+    post(element, code_of(ErrorKind::Resource), "Memory ran out.", consequence);
+  } catch (const std::exception& e) {
+    post(element, {GST_CORE_ERROR, GST_CORE_ERROR_FAILED}, e.what(), consequence);
+  } catch (...) {
+    post(element, {GST_CORE_ERROR, GST_CORE_ERROR_FAILED},
+         "The engine failed for a reason that was not given.", consequence);
+  }
 }
 
 }  // namespace
 
 void post_failure(GstElement* element, const std::exception_ptr& failure) noexcept {
-  try {
-    std::rethrow_exception(failure);
-  } catch (const Error& e) {
-    post(element, code_of(e.kind()), e.what());
-  } catch (const std::bad_alloc&) {
-    post(element, code_of(ErrorKind::Resource), "Memory ran out.");
-  } catch (const std::exception& e) {
-    post(element, {GST_CORE_ERROR, GST_CORE_ERROR_FAILED}, e.what());
-  } catch (...) {
-    post(element, {GST_CORE_ERROR, GST_CORE_ERROR_FAILED},
-         "The engine failed for a reason that was not given.");
-  }
+  tell(element, failure, nullptr);
+}
+
+void post_warning(GstElement* element, const std::exception_ptr& failure, const char* consequence) noexcept {
+  tell(element, failure, consequence);
 }
 
 }  // namespace anomaly

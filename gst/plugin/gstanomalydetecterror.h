@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Where the engine's exceptions end: one error message on the bus.
+// Where the engine's exceptions end: one message on the bus.
 #pragma once
 
 #include <gst/gst.h>
@@ -11,5 +11,9 @@ namespace anomaly {
 // Posts `failure` as an error message of `element`: RESOURCE NOT_FOUND, OPEN_READ (a bundle that cannot be
 // used), SETTINGS, NO_SPACE_LEFT (memory) or READ, LIBRARY INIT (a device). Never throws.
 void post_failure(GstElement* element, const std::exception_ptr& failure) noexcept;
+
+// The same as a warning message, for what keeps the stream from nothing. consequence: a sentence behind the
+// failure's own.
+void post_warning(GstElement* element, const std::exception_ptr& failure, const char* consequence) noexcept;
 
 }  // namespace anomaly

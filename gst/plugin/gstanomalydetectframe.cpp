@@ -10,28 +10,56 @@ namespace anomaly {
 
 namespace {
 
+std::string describe(const char* format, gint64 width, gint64 height) {
+  return std::to_string(width) + "x" + std::to_string(height) + " " + format;
+}
+
 std::string describe(const GstVideoInfo& info) {
-  return std::to_string(GST_VIDEO_INFO_WIDTH(&info)) + "x" + std::to_string(GST_VIDEO_INFO_HEIGHT(&info)) +
-         " " + GST_VIDEO_INFO_NAME(&info);
+  return describe(GST_VIDEO_INFO_NAME(&info), GST_VIDEO_INFO_WIDTH(&info), GST_VIDEO_INFO_HEIGHT(&info));
+}
+
+// Mapping takes the video meta's word for everything that it does not compare with the caps itself.
+void check_meta(const GstVideoInfo& info, const GstVideoMeta& meta) {
+  const bool agrees = meta.format == GST_VIDEO_INFO_FORMAT(&info) &&
+                      meta.n_planes == GST_VIDEO_INFO_N_PLANES(&info) &&
+                      meta.width >= static_cast<guint>(GST_VIDEO_INFO_WIDTH(&info)) &&
+                      meta.height >= static_cast<guint>(GST_VIDEO_INFO_HEIGHT(&info)) &&
+                      meta.width <= G_MAXINT && meta.height <= G_MAXINT;
+  if (agrees) return;
+  throw Error(ErrorKind::Io, "The video metadata of a buffer describes " +
+                                 describe(gst_video_format_to_string(meta.format), meta.width, meta.height) +
+                                 " in " + std::to_string(meta.n_planes) + " planes, its caps " +
+                                 describe(info) + ": the element before contradicts itself.");
 }
 
 }  // namespace
 
 MappedFrame::MappedFrame(const GstVideoInfo& info, GstBuffer* buffer) {
+  if (const GstVideoMeta* meta = gst_buffer_get_video_meta(buffer)) check_meta(info, *meta);
   if (!gst_video_frame_map(&frame_, &info, buffer, GST_MAP_READ))
     throw Error(ErrorKind::Io, "A buffer of " + std::to_string(gst_buffer_get_size(buffer)) +
                                    " bytes cannot be read as a frame of " + describe(info) +
-                                   ": the element before gives less than its caps promise.");
-  const bool known = frame_view(frame_, &view_);
-  if (known && frame_fits(frame_)) return;
-  const std::string what = describe(frame_.info);
-  gst_video_frame_unmap(&frame_);
-  if (!known)
-    throw Error(ErrorKind::BadSettings,
-                "Frames of " + what + " cannot be read: convert them with videoconvert.");
-  throw Error(ErrorKind::Io, "A buffer of " + std::to_string(gst_buffer_get_size(buffer)) +
-                                 " bytes is smaller than the " + what +
-                                 " that its video metadata describes.");
+                                   ": the element before gives less than its caps promise, or memory that "
+                                   "the processor cannot see.");
+  try {
+    if (!frame_view(frame_, &view_))
+      throw Error(ErrorKind::BadSettings,
+                  "Frames of " + describe(frame_.info) + " cannot be read: convert them with videoconvert.");
+    if (!frame_fits(frame_))
+      throw Error(ErrorKind::Io, "A buffer of " + std::to_string(gst_buffer_get_size(buffer)) +
+                                     " bytes is smaller than the " + describe(frame_.info) +
+                                     " that its video metadata describes.");
+    GstVideoCropMeta whole = {};  // a larger video meta without a crop: the picture is in its first corner
+    whole.width = static_cast<guint>(GST_VIDEO_INFO_WIDTH(&info));
+    whole.height = static_cast<guint>(GST_VIDEO_INFO_HEIGHT(&info));
+    const GstVideoCropMeta* crop = gst_buffer_get_video_crop_meta(buffer);
+    if (!crop_view(crop ? *crop : whole, &view_))
+      throw Error(ErrorKind::Io, "The crop metadata of a frame of " + describe(frame_.info) +
+                                     " leaves nothing of it: the element before contradicts itself.");
+  } catch (...) {
+    gst_video_frame_unmap(&frame_);
+    throw;
+  }
 }
 
 MappedFrame::~MappedFrame() {

@@ -11,13 +11,14 @@ namespace anomaly {
 // Mapped, and a reference held, from construction to destruction.
 class MappedFrame {
  public:
-  // Throws Error(Io) where the buffer cannot be mapped or is smaller than its caps or its video meta say,
-  // BadSettings where the format is not known.
+  // Throws Error(Io) where the buffer cannot be mapped, is smaller than its caps or its video meta say, or
+  // has a video or crop meta that does not go with its caps; BadSettings where the format is not known.
   MappedFrame(const GstVideoInfo& info, GstBuffer* buffer);
   ~MappedFrame();
   MappedFrame(const MappedFrame&) = delete;
   MappedFrame& operator=(const MappedFrame&) = delete;
 
+  // The picture: of the size that the caps say, the part that a GstVideoCropMeta names where there is one.
   const FrameView& view() const { return view_; }
 
  private:

@@ -1,75 +1,87 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "gst/plugin/gstanomalydetectqueue.h"
 
-#include <chrono>
 #include <utility>
 
 namespace anomaly {
 
 namespace {
 
-EngineOptions engine_options(const DetectConfig& config) {
-  EngineOptions options;
-  options.bundle = config.model;
-  options.device = config.device;
-  options.threads = config.threads;
-  return options;
-}
+using Clock = std::chrono::steady_clock;
 
 }  // namespace
 
-DetectQueue::DetectQueue(const DetectConfig& config, std::shared_ptr<DetectSignal> signal, DetectStats& stats)
+DetectQueue::DetectQueue(std::shared_ptr<const DetectModel> model, int max_in_flight,
+                         std::shared_ptr<DetectSignal> signal, DetectStats& stats)
     : signal_(std::move(signal)),
       stats_(stats),
-      segmentation_width_(config.segmentation_width),
-      segmentation_height_(config.segmentation_height),
-      max_in_flight_(static_cast<size_t>(config.max_in_flight)),
-      engine_(Engine::open(engine_options(config))) {
-  settings_ = detect_settings(config, engine_->model());
-  engine_->prepare(settings_);
-  method_ = g_intern_string(to_string(settings_.method));
-  model_name_ = g_intern_string(engine_->model().name.c_str());
-  for (const std::string& name : engine_->model().classes) classes_.push_back(g_intern_string(name.c_str()));
-  stats_.start(engine_->model(), method_, config.max_in_flight);
+      max_in_flight_(static_cast<size_t>(max_in_flight)),
+      model_(std::move(model)) {
+  stats_.start(max_in_flight);
+  stats_.model(model_->engine->model(), model_->method);
 }
 
 DetectQueue::~DetectQueue() {
   clear();
 }
 
-void DetectQueue::push(GstBuffer* buffer, const FrameView& view, const DetectConfig& config) {
+void DetectQueue::set_model(std::shared_ptr<const DetectModel> model) {
+  model_ = std::move(model);
+  stats_.model(model_->engine->model(), model_->method);
+  forget();
+}
+
+void DetectQueue::push(GstBuffer* buffer, const FrameView& view, const DetectConfig& config,
+                       const FrameTimes& times, bool late) {
   Frame frame;
   frame.buffer = buffer;
   try {
+    frame.arrived = Clock::now();
     frame.width = view.width;
     frame.height = view.height;
-    if (skip(config.interval))
+    frame.times = times;
+    frame.model = model_;
+    // Regions of a frame of another size would lie elsewhere on this one.
+    if (view.width != width_ || view.height != height_) forget();
+    width_ = view.width;
+    height_ = view.height;
+    if (skip(config.interval, late))
       frame.kind = Kind::Repeated;
     else
       submit(frame, view, config);
-    frames_.push_back(std::move(frame));
   } catch (...) {
-    if (frame.ticket) frame.ticket->cancelled = true;
     gst_buffer_unref(buffer);
     throw;
   }
+  enqueue(std::move(frame));
 }
 
 void DetectQueue::push_untouched(GstBuffer* buffer) {
   Frame frame;
   frame.buffer = buffer;
-  try {
-    frames_.push_back(std::move(frame));
-  } catch (...) {
-    gst_buffer_unref(buffer);
-    throw;
+  enqueue(std::move(frame));
+}
+
+void DetectQueue::enqueue(Frame frame) {
+  const auto ticket = frame.ticket;
+  GstBuffer* buffer = frame.buffer;
+  {
+    const std::lock_guard<std::mutex> lock(signal_->mutex);
+    try {
+      frames_.push_back(std::move(frame));
+    } catch (...) {
+      if (ticket) ticket->cancelled = true;
+      gst_buffer_unref(buffer);
+      throw;
+    }
   }
+  signal_->changed.notify_all();
 }
 
 // Counts a frame, and says whether it repeats the last map.
-bool DetectQueue::skip(int interval) {
-  if (since_computed_ >= 0 && since_computed_ < interval) {
-    ++since_computed_;
+bool DetectQueue::skip(int interval, bool late) {
+  if (since_computed_ >= 0 && (late || since_computed_ < interval)) {
+    if (since_computed_ < G_MAXINT) ++since_computed_;
     return true;
   }
   since_computed_ = 0;
@@ -77,16 +89,14 @@ bool DetectQueue::skip(int interval) {
 }
 
 void DetectQueue::submit(Frame& frame, const FrameView& view, const DetectConfig& config) {
-  const auto start = std::chrono::steady_clock::now();
+  Engine& engine = *model_->engine;
   Request request;
-  request.frame = engine_->ingest(view, segmentation_width_, segmentation_height_);
-  frame.ingest_ms =
-      std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
+  request.frame = engine.ingest(view, model_->segmentation_width, model_->segmentation_height);
 
   frame.kind = Kind::Computed;
   frame.ticket = std::make_shared<Ticket>();
-  frame.threshold = static_cast<float>(config.threshold < 0 ? engine_->model().threshold : config.threshold);
-  request.settings = settings_;
+  frame.threshold = static_cast<float>(config.threshold < 0 ? engine.model().threshold : config.threshold);
+  request.settings = model_->settings;
   request.threshold = frame.threshold;
   request.min_area = static_cast<int64_t>(config.min_area);
   request.roi = config.roi;
@@ -96,32 +106,77 @@ void DetectQueue::submit(Frame& frame, const FrameView& view, const DetectConfig
     {
       const std::lock_guard<std::mutex> lock(signal->mutex);
       ticket->ready = true;
+      ticket->finished = Clock::now();
     }
     signal->changed.notify_all();
   };
-  frame.result = engine_->submit(std::move(request));
+  frame.result = engine.submit(std::move(request));
 }
 
-GstFlowReturn DetectQueue::pop(bool drain, GstBuffer** out) {
-  *out = nullptr;
-  if (frames_.empty()) return GST_FLOW_OK;
-  const bool wait = drain || frames_.size() >= max_in_flight_;
-  if (const auto ticket = frames_.front().ticket) {
+GstFlowReturn DetectQueue::wait_for_room() noexcept {
+  std::unique_lock<std::mutex> lock(signal_->mutex);
+  signal_->changed.wait(lock, [this] {
+    return signal_->interrupted || flow_ != GST_FLOW_OK || frames_.size() < max_in_flight_;
+  });
+  return signal_->interrupted ? GST_FLOW_FLUSHING : flow_;
+}
+
+GstFlowReturn DetectQueue::wait_until_empty() noexcept {
+  std::unique_lock<std::mutex> lock(signal_->mutex);
+  signal_->changed.wait(lock, [this] {
+    return signal_->interrupted || flow_ != GST_FLOW_OK || (frames_.empty() && !leaving_);
+  });
+  return signal_->interrupted ? GST_FLOW_FLUSHING : flow_;
+}
+
+GstFlowReturn DetectQueue::pop(bool idle, FinishedFrame* out) {
+  *out = {};
+  Frame frame;
+  {
     std::unique_lock<std::mutex> lock(signal_->mutex);
-    if (wait) signal_->changed.wait(lock, [&] { return ticket->ready || signal_->interrupted; });
+    const auto ready = [this] {
+      return !frames_.empty() && (!frames_.front().ticket || frames_.front().ticket->ready);
+    };
+    signal_->changed.wait(lock, [&] {
+      return signal_->interrupted || flow_ != GST_FLOW_OK || ready() || (!idle && frames_.empty());
+    });
+    popped_cleared_ = cleared_;
     if (signal_->interrupted) return GST_FLOW_FLUSHING;
-    if (!ticket->ready) return GST_FLOW_OK;
+    if (flow_ != GST_FLOW_OK || frames_.empty()) return flow_;
+    frame = std::move(frames_.front());
+    frames_.pop_front();
+    leaving_ = true;
   }
-  Frame frame = std::move(frames_.front());
-  frames_.pop_front();
+  signal_->changed.notify_all();
   try {
     finish(frame);
   } catch (...) {
     gst_buffer_unref(frame.buffer);
     throw;
   }
-  *out = frame.buffer;
+  *out = {frame.buffer, frame.times};
   return GST_FLOW_OK;
+}
+
+bool DetectQueue::left(GstFlowReturn flow) noexcept {
+  std::deque<Frame> rest;
+  {
+    const std::lock_guard<std::mutex> lock(signal_->mutex);
+    if (cleared_ != popped_cleared_) return false;
+    leaving_ = false;
+    flow_ = flow;
+    if (flow != GST_FLOW_OK) rest.swap(frames_);
+  }
+  signal_->changed.notify_all();
+  drop(rest);
+  return true;
+}
+
+bool DetectQueue::resume() noexcept {
+  const std::lock_guard<std::mutex> lock(signal_->mutex);
+  if (flow_ != GST_FLOW_EOS) return false;
+  flow_ = GST_FLOW_OK;
+  return true;
 }
 
 void DetectQueue::finish(Frame& frame) {
@@ -131,8 +186,10 @@ void DetectQueue::finish(Frame& frame) {
   }
   if (frame.kind == Kind::Computed) {
     Result result = frame.result.get();
-    stats_.computed(frame.ingest_ms, result.inference_ms);
-    last_ = std::make_unique<Findings>(std::move(result), frame.threshold, method_, model_name_, classes_);
+    const std::chrono::duration<double, std::milli> held = frame.ticket->finished - frame.arrived;
+    stats_.computed(held.count(), result.inference_ms);
+    last_ = std::make_unique<Findings>(std::move(result), frame.threshold, frame.model->method,
+                                       frame.model->name, frame.model->classes);
     age_ = 0;
   } else {
     stats_.repeated();
@@ -143,17 +200,29 @@ void DetectQueue::finish(Frame& frame) {
   last_->attach(frame.buffer, frame.width, frame.height, age_);
 }
 
-void DetectQueue::clear() {
-  for (Frame& frame : frames_) {
+void DetectQueue::drop(std::deque<Frame>& frames) noexcept {
+  for (Frame& frame : frames) {
     if (frame.ticket) frame.ticket->cancelled = true;
     gst_buffer_unref(frame.buffer);
   }
-  frames_.clear();
+  frames.clear();
+}
+
+void DetectQueue::clear() noexcept {
+  std::deque<Frame> all;
+  {
+    const std::lock_guard<std::mutex> lock(signal_->mutex);
+    all.swap(frames_);
+    leaving_ = false;
+    flow_ = GST_FLOW_OK;
+    ++cleared_;
+  }
+  drop(all);
   forget();
   last_.reset();
 }
 
-void DetectQueue::forget() {
+void DetectQueue::forget() noexcept {
   since_computed_ = -1;
 }
 

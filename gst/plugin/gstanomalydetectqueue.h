@@ -4,20 +4,20 @@
 
 #include <gst/gst.h>
 
+#include <chrono>
 #include <condition_variable>
 #include <deque>
 #include <memory>
 #include <mutex>
-#include <vector>
 
-#include "gst/plugin/gstanomalydetectconfig.h"
 #include "gst/plugin/gstanomalydetectmeta.h"
+#include "gst/plugin/gstanomalydetectmodel.h"
 #include "gst/plugin/gstanomalydetectstats.h"
 
 namespace anomaly {
 
-// Lets the streaming thread sleep until a result is there or another thread wants it back (a flush, a state
-// change).
+// Lets threads sleep until a result is there, there is room, or another thread wants them back (a flush, a
+// state change).
 struct DetectSignal {
   std::mutex mutex;
   std::condition_variable changed;
@@ -32,36 +32,64 @@ struct DetectSignal {
   }
 };
 
-// From the element's start to its stop. For the streaming thread; everything may throw Error or
-// std::bad_alloc.
+struct FrameTimes {
+  GstClockTime running = GST_CLOCK_TIME_NONE, stream = GST_CLOCK_TIME_NONE;
+};
+
+// A frame that may leave. `buffer` is null where there is none.
+struct FinishedFrame {
+  GstBuffer* buffer = nullptr;
+  FrameTimes times;
+};
+
+// From the element's start to its stop. Frames are put in by the streaming thread and taken out by one
+// thread, the same or another. What is not marked noexcept may throw Error or std::bad_alloc.
 class DetectQueue {
  public:
-  // Opens the engine and loads what the settings need.
-  DetectQueue(const DetectConfig& config, std::shared_ptr<DetectSignal> signal, DetectStats& stats);
+  DetectQueue(std::shared_ptr<const DetectModel> model, int max_in_flight,
+              std::shared_ptr<DetectSignal> signal, DetectStats& stats);
   ~DetectQueue();
   DetectQueue(const DetectQueue&) = delete;
   DetectQueue& operator=(const DetectQueue&) = delete;
 
-  const ModelInfo& model() const { return engine_->model(); }
-  size_t size() const { return frames_.size(); }
+  // For the streaming thread.
+
+  // The next frame is computed, by `model`; those inside keep theirs, which goes with the last of them.
+  void set_model(std::shared_ptr<const DetectModel> model);
 
   // Queues `buffer` (taken over, whatever happens), which holds `view`; it is read before this returns.
-  // `config`: what the properties that may change say now.
-  void push(GstBuffer* buffer, const FrameView& view, const DetectConfig& config);
+  // `config`: what the properties that may change say now. late: do not compute it if an earlier
+  // frame's map can stand for its own.
+  void push(GstBuffer* buffer, const FrameView& view, const DetectConfig& config, const FrameTimes& times,
+            bool late);
   // Queues a buffer to be passed on as it is.
   void push_untouched(GstBuffer* buffer);
 
-  // The next frame, with its metadata: *out is null where it still computes and the queue has room. drain:
-  // wait for it in any case. GST_FLOW_FLUSHING when interrupted; the frame stays queued then.
-  GstFlowReturn pop(bool drain, GstBuffer** out);
+  // Wait until fewer than max_in_flight frames are inside, or none and the last taken out is gone. Return
+  // what flow() says then, GST_FLOW_FLUSHING when interrupted.
+  GstFlowReturn wait_for_room() noexcept;
+  GstFlowReturn wait_until_empty() noexcept;
 
-  void clear();   // drops all frames; forgets the last map
-  void forget();  // the next frame is computed, whatever the interval
+  void clear() noexcept;   // drops all frames, forgets the last map; nobody may be taking frames out
+  void forget() noexcept;  // the next frame is computed, whatever the interval
+
+  // For the thread that takes frames out.
+
+  // The next frame with its metadata, as soon as it is computed. idle: wait for one to come, else empty where
+  // none is inside. GST_FLOW_FLUSHING when interrupted; the frame stays inside then.
+  GstFlowReturn pop(bool idle, FinishedFrame* out);
+  // The frame that pop() gave has left, with this result, or pop() gave none for this reason; where it is not
+  // OK all others are dropped and nothing more is taken until clear() or resume(). False where that came to
+  // nothing because the queue has been cleared since.
+  bool left(GstFlowReturn flow) noexcept;
+  // Frames are taken again behind the end of a stream. Returns whether there was one.
+  bool resume() noexcept;
 
  private:
   struct Ticket {  // shared with the engine's worker
     std::atomic<bool> cancelled{false};
-    bool ready = false;  // under the signal's mutex
+    bool ready = false;  // under the signal's mutex, as is `finished`
+    std::chrono::steady_clock::time_point finished;
   };
   enum class Kind { Untouched, Repeated, Computed };
   struct Frame {
@@ -69,27 +97,36 @@ class DetectQueue {
     GstBuffer* buffer = nullptr;
     int width = 0, height = 0;
     float threshold = 0;
-    double ingest_ms = 0;
+    FrameTimes times;
+    std::shared_ptr<const DetectModel> model;
+    std::chrono::steady_clock::time_point arrived;
     std::shared_ptr<Ticket> ticket;  // of a computed one
     std::future<Result> result;
   };
 
-  bool skip(int interval);
+  bool skip(int interval, bool late);
   void submit(Frame& frame, const FrameView& view, const DetectConfig& config);
   void finish(Frame& frame);
+  void enqueue(Frame frame);
+  static void drop(std::deque<Frame>& frames) noexcept;
 
   const std::shared_ptr<DetectSignal> signal_;
   DetectStats& stats_;
-  Settings settings_;
-  int segmentation_width_, segmentation_height_;
-  size_t max_in_flight_;
-  std::shared_ptr<Engine> engine_;
-  const char* method_ = nullptr;  // interned, as are the others
-  const char* model_name_ = nullptr;
-  std::vector<const char*> classes_;
+  const size_t max_in_flight_;
+  std::shared_ptr<const DetectModel> model_;
 
+  // Under the signal's mutex.
   std::deque<Frame> frames_;
+  bool leaving_ = false;  // a frame was taken out and has not left yet
+  GstFlowReturn flow_ = GST_FLOW_OK;
+  unsigned cleared_ = 0;         // how often
+  unsigned popped_cleared_ = 0;  // how often at the last pop()
+
+  // Of the streaming thread.
   int since_computed_ = -1;  // frames queued since one to compute; -1 = none yet
+  int width_ = 0, height_ = 0;
+
+  // Of the thread that takes frames out.
   std::unique_ptr<Findings> last_;
   guint age_ = 0;  // of `last_`
 };

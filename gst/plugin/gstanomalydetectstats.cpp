@@ -5,11 +5,15 @@
 
 namespace anomaly {
 
-void DetectStats::start(const ModelInfo& model, const char* method, int max_in_flight) {
+void DetectStats::start(int max_in_flight) {
   const std::lock_guard<std::mutex> lock(mutex_);
   frames_ = computed_ = skipped_ = 0;
-  inference_sum_ms_ = inference_last_ms_ = cost_ms_ = announced_ms_ = 0;
+  inference_sum_ms_ = inference_last_ms_ = held_ms_ = announced_ms_ = 0;
   max_in_flight_ = max_in_flight;
+}
+
+void DetectStats::model(const ModelInfo& model, const char* method) {
+  const std::lock_guard<std::mutex> lock(mutex_);
   model_ = model.name;
   path_ = model.path;
   license_ = model.license;
@@ -28,7 +32,7 @@ void DetectStats::repeated() {
   ++skipped_;
 }
 
-void DetectStats::computed(double ingest_ms, double inference_ms) {
+void DetectStats::computed(double held_ms, double inference_ms) {
   const std::lock_guard<std::mutex> lock(mutex_);
   ++frames_;
   ++computed_;
@@ -36,21 +40,26 @@ void DetectStats::computed(double ingest_ms, double inference_ms) {
   inference_last_ms_ = inference_ms;
   // A peak that is forgotten over some dozens of frames: one slow frame must not count for ever, nor too
   // little.
-  const double cost = ingest_ms + inference_ms;
-  cost_ms_ = std::max(cost, cost_ms_ + 0.05 * (cost - cost_ms_));
+  held_ms_ = std::max(held_ms, held_ms_ + 0.05 * (held_ms - held_ms_));
 }
 
-GstClockTime DetectStats::latency(GstClockTime frame_duration) const {
+GstClockTime DetectStats::latency() const {
   const std::lock_guard<std::mutex> lock(mutex_);
-  const auto computing = static_cast<GstClockTime>(cost_ms_ * max_in_flight_ * GST_MSECOND);
-  if (max_in_flight_ == 1 || !GST_CLOCK_TIME_IS_VALID(frame_duration)) return computing;
-  return std::max(computing, frame_duration);
+  return static_cast<GstClockTime>(held_ms_ * GST_MSECOND);
+}
+
+GstClockTime DetectStats::max_latency(GstClockTime frame_duration) const {
+  const GstClockTime now = latency();
+  if (!GST_CLOCK_TIME_IS_VALID(frame_duration)) return now;
+  const std::lock_guard<std::mutex> lock(mutex_);
+  // What is inside at most keeps a live source from losing frames for so long.
+  return std::max(now, frame_duration * static_cast<GstClockTime>(max_in_flight_));
 }
 
 bool DetectStats::latency_changed() {
   const std::lock_guard<std::mutex> lock(mutex_);
-  if (cost_ms_ <= announced_ms_ * 1.2 && cost_ms_ >= announced_ms_ * 0.5) return false;
-  announced_ms_ = cost_ms_;
+  if (held_ms_ <= announced_ms_ * 1.2 && held_ms_ >= announced_ms_ * 0.5) return false;
+  announced_ms_ = held_ms_;
   return true;
 }
 

@@ -2,6 +2,8 @@
 #include "gst/plugin/videoview.h"
 
 #include <algorithm>
+#include <cstddef>
+#include <utility>
 
 #include "kernels/pixel_format.h"
 
@@ -49,6 +51,29 @@ bool fill(const GstVideoFrame& frame, BasicFrameView<Byte>* out) {
     view.stride[i] = GST_VIDEO_FRAME_PLANE_STRIDE(&frame, i);
   }
   *out = view;
+  return true;
+}
+
+template <typename Byte>
+bool narrow(const GstVideoCropMeta& crop, BasicFrameView<Byte>* view) {
+  if (crop.x >= static_cast<guint>(view->width) || crop.y >= static_cast<guint>(view->height)) return false;
+  if (crop.width == 0 || crop.height == 0) return false;
+  const PixelFormatInfo& format = pixel_format_info(view->format);
+  int h_sub = 0, v_sub = 0;
+  for (int c = 0; c < format.components; ++c) {
+    h_sub = std::max<int>(h_sub, format.component[c].h_sub);
+    v_sub = std::max<int>(v_sub, format.component[c].v_sub);
+  }
+  const int x = static_cast<int>(crop.x) >> h_sub << h_sub, y = static_cast<int>(crop.y) >> v_sub << v_sub;
+  view->width = static_cast<int>(std::min<guint>(crop.width, static_cast<guint>(view->width - x)));
+  view->height = static_cast<int>(std::min<guint>(crop.height, static_cast<guint>(view->height - y)));
+  bool moved[kMaxPlanes] = {};
+  for (int c = 0; c < format.components; ++c) {
+    const PixelComponent& component = format.component[c];
+    if (std::exchange(moved[component.plane], true)) continue;
+    view->plane[component.plane] += (y >> component.v_sub) * view->stride[component.plane] +
+                                    ptrdiff_t{x >> component.h_sub} * component.pixel_stride;
+  }
   return true;
 }
 
@@ -123,6 +148,13 @@ bool frame_view(const GstVideoFrame& frame, FrameView* out) {
 }
 bool mutable_frame_view(GstVideoFrame& frame, MutableFrameView* out) {
   return fill(frame, out);
+}
+
+bool crop_view(const GstVideoCropMeta& crop, FrameView* view) {
+  return narrow(crop, view);
+}
+bool crop_view(const GstVideoCropMeta& crop, MutableFrameView* view) {
+  return narrow(crop, view);
 }
 
 }  // namespace anomaly

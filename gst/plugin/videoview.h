@@ -31,4 +31,9 @@ bool frame_view(const GstVideoFrame& frame, FrameView* out);
 // The same for drawing: the frame must be mapped for writing.
 bool mutable_frame_view(GstVideoFrame& frame, MutableFrameView* out);
 
+// Narrows the view to the part that `crop` names, as far as the view reaches; its left and upper edge are
+// moved outwards to whole chroma samples. False, and the view as it was, where nothing would be left.
+bool crop_view(const GstVideoCropMeta& crop, FrameView* view);
+bool crop_view(const GstVideoCropMeta& crop, MutableFrameView* view);
+
 }  // namespace anomaly

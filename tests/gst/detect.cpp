@@ -136,7 +136,7 @@ GST_START_TEST(test_mutability) {
                {"roi", GST_PARAM_MUTABLE_PLAYING},
                {"interval", GST_PARAM_MUTABLE_PLAYING},
                {"attach", GST_PARAM_MUTABLE_PLAYING},
-               {"model", GST_PARAM_MUTABLE_READY},
+               {"model", GST_PARAM_MUTABLE_PLAYING},
                {"device", GST_PARAM_MUTABLE_READY},
                {"method", GST_PARAM_MUTABLE_READY},
                {"ensemble-weights", GST_PARAM_MUTABLE_READY},

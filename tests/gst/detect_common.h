@@ -16,6 +16,13 @@ inline std::string test_bundle() {
   return path;
 }
 
+// Another, of other numbers, called "second".
+inline std::string second_bundle() {
+  const char* path = std::getenv("ANOMALY_SECOND_BUNDLE");
+  fail_unless(path != nullptr, "ANOMALY_SECOND_BUNDLE must name a bundle");
+  return path;
+}
+
 // The element with the suites' bundle, on one thread, and `properties`, not started.
 inline GstElement* detect_new(const std::string& properties = "") {
   const std::string launch =
@@ -62,6 +69,14 @@ struct Detect {
     gst_buffer_memset(buffer, 0, static_cast<guint8>(index * 37 + 11), gst_buffer_get_size(buffer) / 3);
     GST_BUFFER_PTS(buffer) = index * 40 * GST_MSECOND;
     return buffer;
+  }
+
+  void flush() {
+    fail_unless(gst_harness_push_event(harness, gst_event_new_flush_start()));
+    fail_unless(gst_harness_push_event(harness, gst_event_new_flush_stop(TRUE)));
+    GstSegment segment;
+    gst_segment_init(&segment, GST_FORMAT_TIME);
+    fail_unless(gst_harness_push_event(harness, gst_event_new_segment(&segment)));
   }
 
   // Pushes and pulls; the frame must come.

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// make-bundle FILE: writes a bundle of very small networks with seeded random weights: what it finds means
-// nothing, that every step of the framework runs on it is what the elements' suites need. It has no baseline
-// network.
+// make-bundle FILE [NAME SEED]: writes a bundle of very small networks with seeded random weights: what it
+// finds means nothing, that every step of the framework runs on it is what the elements' suites need. It has
+// no baseline network.
+#include <cstdint>
 #include <cstdio>
+#include <cstdlib>
 #include <exception>
 #include <utility>
 #include <vector>
@@ -29,10 +31,10 @@ void append(Tensors& all, const std::string& name, const Network& network) {
     if (item.value().is_floating_point()) all.emplace_back(name + "." + item.key(), item.value());
 }
 
-void write(const char* path) {
-  at::manual_seed(11);
+void write(const char* path, const char* name, uint64_t seed) {
+  at::manual_seed(seed);
   BundleInfo info;
-  info.name = "test";
+  info.name = name;
   info.classes = cityscapes_classes();
   info.mean = {0.485f, 0.456f, 0.406f};
   info.deviation = {0.229f, 0.224f, 0.225f};
@@ -78,12 +80,12 @@ void write(const char* path) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 2) {
-    std::fprintf(stderr, "usage: make-bundle FILE\n");
+  if (argc != 2 && argc != 4) {
+    std::fprintf(stderr, "usage: make-bundle FILE [NAME SEED]\n");
     return 2;
   }
   try {
-    write(argv[1]);
+    write(argv[1], argc == 4 ? argv[2] : "test", argc == 4 ? std::strtoull(argv[3], nullptr, 10) : 11);
   } catch (const std::exception& e) {
     std::fprintf(stderr, "make-bundle: %s\n", e.what());
     return 1;

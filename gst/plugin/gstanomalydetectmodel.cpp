@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "gst/plugin/gstanomalydetectmodel.h"
+
+#include <utility>
+
+namespace anomaly {
+
+std::shared_ptr<const DetectModel> open_detect_model(const DetectConfig& config) {
+  EngineOptions options;
+  options.bundle = config.model;
+  options.device = config.device;
+  options.threads = config.threads;
+  auto model = std::make_shared<DetectModel>();
+  model->engine = Engine::open(options);
+  model->settings = detect_settings(config, model->engine->model());
+  model->engine->prepare(model->settings);
+  model->segmentation_width = config.segmentation_width;
+  model->segmentation_height = config.segmentation_height;
+  const ModelInfo& info = model->engine->model();
+  model->method = g_intern_string(to_string(model->settings.method));
+  model->name = g_intern_string(info.name.c_str());
+  for (const std::string& name : info.classes) model->classes.push_back(g_intern_string(name.c_str()));
+  return model;
+}
+
+void ModelSwap::start(const DetectConfig& config) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  config_ = config;
+  running_ = true;
+  ++run_;
+}
+
+void ModelSwap::stop() {
+  std::shared_ptr<const DetectModel> unused;  // goes after the lock: an engine's end takes its time
+  const std::lock_guard<std::mutex> lock(mutex_);
+  running_ = false;
+  ++run_;
+  unused.swap(ready_);
+}
+
+bool ModelSwap::offer(const std::string& path) {
+  const std::lock_guard<std::mutex> one(loading_);
+  DetectConfig config;
+  unsigned run = 0;
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (!running_) return false;
+    config = config_;
+    run = run_;
+  }
+  config.model = path;
+  std::shared_ptr<const DetectModel> model = open_detect_model(config);
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (run_ != run) return false;
+  ready_.swap(model);
+  return true;
+}
+
+std::shared_ptr<const DetectModel> ModelSwap::take() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  return std::exchange(ready_, nullptr);
+}
+
+}  // namespace anomaly

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "gst/plugin/gstanomalydetectoutput.h"
+
+#include <utility>
+
+#include "gst/plugin/gstanomalydetecterror.h"
+
+namespace anomaly {
+
+DetectOutput::DetectOutput(GstElement* element, GstPad* pad, DetectQueue& queue, DetectStats& stats,
+                           EventTracker& events, std::function<EventSettings()> settings)
+    : element_(element),
+      pad_(pad),
+      queue_(queue),
+      stats_(stats),
+      events_(events),
+      settings_(std::move(settings)) {}
+
+void DetectOutput::post(GstStructure* structure) {
+  if (structure) gst_element_post_message(element_, gst_message_new_element(GST_OBJECT(element_), structure));
+}
+
+void DetectOutput::tell(const FinishedFrame& frame) {
+  // The pipeline asks again for latencies when a frame's cost has changed.
+  if (stats_.latency_changed())
+    gst_element_post_message(element_, gst_message_new_latency(GST_OBJECT(element_)));
+  const GstAnomalyMeta* meta = gst_buffer_get_anomaly_meta(frame.buffer);
+  if (!meta) return;
+  EventFrame seen;
+  seen.score = meta->score;
+  seen.threshold = meta->threshold;
+  seen.regions = gst_anomaly_meta_n_regions(meta);
+  seen.model = meta->model;
+  seen.timestamp = GST_BUFFER_PTS(frame.buffer);
+  seen.stream_time = frame.times.stream;
+  seen.running_time = frame.times.running;
+  post(events_.frame(seen, settings_()));
+}
+
+GstFlowReturn DetectOutput::next(bool idle, GstBuffer** out) noexcept {
+  FinishedFrame frame;
+  try {
+    const GstFlowReturn flow = queue_.pop(idle, &frame);
+    if (frame.buffer) tell(frame);
+    *out = frame.buffer;
+    return flow;
+  } catch (...) {
+    post_failure(element_, std::current_exception());
+    if (frame.buffer) gst_buffer_unref(frame.buffer);
+    *out = nullptr;
+    return GST_FLOW_ERROR;
+  }
+}
+
+void DetectOutput::push_frames(gpointer data) {
+  auto* self = static_cast<DetectOutput*>(data);
+  GstBuffer* buffer = nullptr;
+  GstFlowReturn flow = self->next(true, &buffer);
+  if (buffer) flow = gst_pad_push(self->pad_, buffer);
+  // A flush that came from this very thread, by a seek from downstream, is over: the task goes on.
+  if (!self->queue_.left(flow) || flow == GST_FLOW_OK) return;
+  GST_DEBUG_OBJECT(self->element_, "pushing pauses: %s", gst_flow_get_name(flow));
+  gst_pad_pause_task(self->pad_);
+}
+
+void DetectOutput::start_task() {
+  gst_pad_start_task(pad_, &DetectOutput::push_frames, this, nullptr);
+}
+
+void DetectOutput::stop_task() {
+  gst_pad_stop_task(pad_);
+}
+
+void DetectOutput::end_event(const char* reason) {
+  post(events_.end(reason));
+}
+
+}  // namespace anomaly
