@@ -150,7 +150,8 @@ void blend_heatmap(const MutableFrameView& frame, const float* map, int map_widt
   if (box.empty()) return;
   Palette palette;
   for (int i = 0; i < kLevels; ++i) {
-    palette.alpha[i] = static_cast<int16_t>(heat_alpha(i, style.opacity));
+    palette.alpha[i] =
+        static_cast<int16_t>(heat_alpha(style.opacity_follows_score ? i : kLevels - 1, style.opacity));
     set_colour(palette, i, frame, style.lut[3 * i], style.lut[3 * i + 1], style.lut[3 * i + 2]);
   }
   MapBrush brush(map, map_width, map_height, covered, box, style.threshold);

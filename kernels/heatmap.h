@@ -10,9 +10,10 @@
 namespace anomaly {
 
 struct HeatmapStyle {
-  const uint8_t* lut = nullptr;  // 256 x 3 R'G'B' colours, score 0..1
-  float opacity = 0.6f;          // at score >= 1; follows the score below it
-  float threshold = 0.5f;        // scores below `threshold` leave the pixel untouched
+  const uint8_t* lut = nullptr;       // 256 x 3 R'G'B' colours, score 0..1
+  float opacity = 0.6f;               // at score >= 1; follows the score below it
+  float threshold = 0.5f;             // scores below `threshold` leave the pixel untouched
+  bool opacity_follows_score = true;  // false: `opacity` at every score
 };
 
 // `map`: map_height x map_width scores, covering `area` of the frame (frame pixels; 0 x 0 = all of it),

@@ -16,38 +16,20 @@
 #include "gst/plugin/gstanomalyoverlay.h"
 
 #include <exception>
-#include <opencv2/imgproc.hpp>
 
 #include "gst/lib/gstanomalymeta.h"
 #include "gst/plugin/overlaydraw.h"
+#include "gst/plugin/overlayproperties.h"
 #include "gst/plugin/overlaysides.h"
 #include "gst/plugin/videoview.h"
 
 GST_DEBUG_CATEGORY_STATIC(anomalyoverlay_debug);
 #define GST_CAT_DEFAULT anomalyoverlay_debug
 
-enum {
-  PROP_0,
-  PROP_MODE,
-  PROP_COLORMAP,
-  PROP_OPACITY,
-  PROP_THRESHOLD,
-  PROP_BOXES,
-  PROP_LABELS,
-  PROP_CONTOURS,
-  PROP_SCORE_BAR,
-  PROP_LEGEND
-};
-
-constexpr int kDefaultColormap = cv::COLORMAP_TURBO;
-
 struct _GstAnomalyOverlay {
   GstVideoFilter parent;
 
-  // Properties, under the object lock.
-  gint mode, colormap;
-  gfloat opacity, threshold;
-  gboolean boxes, labels, contours, score_bar, legend;
+  anomaly::OverlaySettings* settings;  // under the object lock
 
   // Of the streaming thread: what the current frame is drawn with.
   anomaly::OverlayStyle* style;
@@ -62,47 +44,6 @@ GST_ELEMENT_REGISTER_DEFINE_WITH_CODE(anomalyoverlay, "anomalyoverlay", GST_RANK
                                       GST_DEBUG_CATEGORY_INIT(anomalyoverlay_debug, "anomalyoverlay", 0,
                                                               "Drawing of anomalies"))
 
-static GType colormap_get_type() {
-  static const GEnumValue values[] = {
-      {cv::COLORMAP_AUTUMN, "Autumn", "autumn"},
-      {cv::COLORMAP_BONE, "Bone", "bone"},
-      {cv::COLORMAP_JET, "Jet", "jet"},
-      {cv::COLORMAP_WINTER, "Winter", "winter"},
-      {cv::COLORMAP_RAINBOW, "Rainbow", "rainbow"},
-      {cv::COLORMAP_OCEAN, "Ocean", "ocean"},
-      {cv::COLORMAP_SUMMER, "Summer", "summer"},
-      {cv::COLORMAP_SPRING, "Spring", "spring"},
-      {cv::COLORMAP_COOL, "Cool", "cool"},
-      {cv::COLORMAP_HSV, "HSV", "hsv"},
-      {cv::COLORMAP_PINK, "Pink", "pink"},
-      {cv::COLORMAP_HOT, "Hot", "hot"},
-      {cv::COLORMAP_PARULA, "Parula", "parula"},
-      {cv::COLORMAP_MAGMA, "Magma", "magma"},
-      {cv::COLORMAP_INFERNO, "Inferno", "inferno"},
-      {cv::COLORMAP_PLASMA, "Plasma", "plasma"},
-      {cv::COLORMAP_VIRIDIS, "Viridis", "viridis"},
-      {cv::COLORMAP_CIVIDIS, "Cividis", "cividis"},
-      {cv::COLORMAP_TWILIGHT, "Twilight", "twilight"},
-      {cv::COLORMAP_TWILIGHT_SHIFTED, "Twilight, shifted", "twilight-shifted"},
-      {cv::COLORMAP_TURBO, "Turbo", "turbo"},
-      {cv::COLORMAP_DEEPGREEN, "Deep green", "deepgreen"},
-      {0, nullptr, nullptr}};
-  static const GType type = g_enum_register_static("GstAnomalyOverlayColormap", values);
-  return type;
-}
-
-static GType mode_get_type() {
-  static const GEnumValue values[] = {
-      {static_cast<gint>(anomaly::OverlayMode::Blend), "Heatmap over the frame, from the threshold on",
-       "blend"},
-      {static_cast<gint>(anomaly::OverlayMode::Map), "The scores alone, all of them, on black", "map"},
-      {static_cast<gint>(anomaly::OverlayMode::SideBySide),
-       "The picture, and beside it what blend makes of it", "side-by-side"},
-      {0, nullptr, nullptr}};
-  static const GType type = g_enum_register_static("GstAnomalyOverlayMode", values);
-  return type;
-}
-
 // Fixes what the frame is drawn with, so that it is decided once and a property changed meanwhile waits for
 // the next.
 static void update_style(GstAnomalyOverlay* self, GstBuffer* buffer) {
@@ -113,18 +54,11 @@ static void update_style(GstAnomalyOverlay* self, GstBuffer* buffer) {
     if (GST_CLOCK_TIME_IS_VALID(time)) gst_object_sync_values(GST_OBJECT(self), time);
   }
   GST_OBJECT_LOCK(self);
-  const gint colormap = self->colormap;
-  self->style->mode = static_cast<anomaly::OverlayMode>(self->mode);
-  self->style->opacity = self->opacity;
-  self->style->threshold = self->threshold;
-  self->style->boxes = self->boxes;
-  self->style->labels = self->labels;
-  self->style->contours = self->contours;
-  self->style->score_bar = self->score_bar;
-  self->style->legend = self->legend;
+  const gint colormap = self->settings->colormap;
+  anomaly::OverlayStyle style = self->settings->style;
   GST_OBJECT_UNLOCK(self);
-  if (colormap == self->style_colormap) return;
-  self->style->colors = anomaly::color_table(colormap);
+  style.colors = colormap == self->style_colormap ? self->style->colors : anomaly::color_table(colormap);
+  *self->style = style;
   self->style_colormap = colormap;
 }
 
@@ -144,9 +78,18 @@ static GstFlowReturn post_failure(GstAnomalyOverlay* self, const std::exception&
 
 static bool wants_sides(GstAnomalyOverlay* self) {
   GST_OBJECT_LOCK(self);
-  const gint mode = self->mode;
+  const anomaly::OverlayMode mode = self->settings->style.mode;
   GST_OBJECT_UNLOCK(self);
-  return mode == static_cast<gint>(anomaly::OverlayMode::SideBySide);
+  return mode == anomaly::OverlayMode::SideBySide;
+}
+
+// Whether frames of these caps, which may be null, can be shown twice beside each other.
+static bool sides_fit(GstCaps* caps) {
+  if (!caps) return true;
+  GstCaps* other = anomaly::side_by_side_caps(caps, false);
+  const bool fit = !gst_caps_is_empty(other);
+  gst_caps_unref(other);
+  return fit;
 }
 
 static GstCaps* gst_anomaly_overlay_transform_caps(GstBaseTransform* trans, GstPadDirection direction,
@@ -158,6 +101,17 @@ static GstCaps* gst_anomaly_overlay_transform_caps(GstBaseTransform* trans, GstP
   GstCaps* both = gst_caps_intersect_full(filter, other, GST_CAPS_INTERSECT_FIRST);
   gst_caps_unref(other);
   return both;
+}
+
+static gboolean gst_anomaly_overlay_accept_caps(GstBaseTransform* trans, GstPadDirection direction,
+                                                GstCaps* caps) {
+  if (direction == GST_PAD_SINK && wants_sides(GST_ANOMALY_OVERLAY(trans)) && !sides_fit(caps))
+    GST_WARNING_OBJECT(
+        trans,
+        "mode=side-by-side takes odd widths only in formats whose pixels share no chroma, such "
+        "as RGB, and so not %" GST_PTR_FORMAT,
+        caps);
+  return GST_BASE_TRANSFORM_CLASS(gst_anomaly_overlay_parent_class)->accept_caps(trans, direction, caps);
 }
 
 static gboolean gst_anomaly_overlay_set_info(GstVideoFilter* filter, [[maybe_unused]] GstCaps* incaps,
@@ -250,97 +204,44 @@ static GstFlowReturn gst_anomaly_overlay_transform_frame(GstVideoFilter* filter,
 static void gst_anomaly_overlay_set_property(GObject* object, guint id, const GValue* value,
                                              GParamSpec* spec) {
   GstAnomalyOverlay* self = GST_ANOMALY_OVERLAY(object);
-  const bool sides = wants_sides(self);
+  const bool had_sides = wants_sides(self);
+  GstCaps* caps = gst_pad_get_current_caps(GST_BASE_TRANSFORM_SINK_PAD(self));
+  const bool can_have_sides = sides_fit(caps);
   GST_OBJECT_LOCK(self);
-  switch (id) {
-    case PROP_MODE:
-      self->mode = g_value_get_enum(value);
-      break;
-    case PROP_COLORMAP:
-      self->colormap = g_value_get_enum(value);
-      break;
-    case PROP_OPACITY:
-      self->opacity = g_value_get_float(value);
-      break;
-    case PROP_THRESHOLD:
-      self->threshold = g_value_get_float(value);
-      break;
-    case PROP_BOXES:
-      self->boxes = g_value_get_boolean(value);
-      break;
-    case PROP_LABELS:
-      self->labels = g_value_get_boolean(value);
-      break;
-    case PROP_CONTOURS:
-      self->contours = g_value_get_boolean(value);
-      break;
-    case PROP_SCORE_BAR:
-      self->score_bar = g_value_get_boolean(value);
-      break;
-    case PROP_LEGEND:
-      self->legend = g_value_get_boolean(value);
-      break;
-    default:
-      G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, spec);
-  }
+  anomaly::OverlaySettings settings = *self->settings;
+  const bool known = anomaly::set_overlay_property(settings, id, value);
+  const bool sides = settings.style.mode == anomaly::OverlayMode::SideBySide;
+  const bool refused = sides && !had_sides && !can_have_sides;
+  if (!refused) *self->settings = settings;
   GST_OBJECT_UNLOCK(self);
-  if (wants_sides(self) != sides) gst_base_transform_reconfigure_src(GST_BASE_TRANSFORM(self));
+  if (!known) G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, spec);
+  if (refused)
+    GST_ELEMENT_WARNING(
+        self, RESOURCE, SETTINGS,
+        ("Frames of an odd width are shown side by side only in formats whose pixels share no "
+         "chroma, such as RGB: the mode stays as it was."),
+        ("caps: %" GST_PTR_FORMAT, caps));
+  gst_clear_caps(&caps);
+  if (!refused && sides != had_sides) gst_base_transform_reconfigure_src(GST_BASE_TRANSFORM(self));
 }
 
 static void gst_anomaly_overlay_get_property(GObject* object, guint id, GValue* value, GParamSpec* spec) {
   GstAnomalyOverlay* self = GST_ANOMALY_OVERLAY(object);
   GST_OBJECT_LOCK(self);
-  switch (id) {
-    case PROP_MODE:
-      g_value_set_enum(value, self->mode);
-      break;
-    case PROP_COLORMAP:
-      g_value_set_enum(value, self->colormap);
-      break;
-    case PROP_OPACITY:
-      g_value_set_float(value, self->opacity);
-      break;
-    case PROP_THRESHOLD:
-      g_value_set_float(value, self->threshold);
-      break;
-    case PROP_BOXES:
-      g_value_set_boolean(value, self->boxes);
-      break;
-    case PROP_LABELS:
-      g_value_set_boolean(value, self->labels);
-      break;
-    case PROP_CONTOURS:
-      g_value_set_boolean(value, self->contours);
-      break;
-    case PROP_SCORE_BAR:
-      g_value_set_boolean(value, self->score_bar);
-      break;
-    case PROP_LEGEND:
-      g_value_set_boolean(value, self->legend);
-      break;
-    default:
-      G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, spec);
-  }
+  const bool known = anomaly::get_overlay_property(*self->settings, id, value);
   GST_OBJECT_UNLOCK(self);
+  if (!known) G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, spec);
 }
 
 static void gst_anomaly_overlay_finalize(GObject* object) {
+  delete GST_ANOMALY_OVERLAY(object)->settings;
   delete GST_ANOMALY_OVERLAY(object)->style;
   G_OBJECT_CLASS(gst_anomaly_overlay_parent_class)->finalize(object);
 }
 
 static void gst_anomaly_overlay_init(GstAnomalyOverlay* self) {
-  const anomaly::OverlayStyle defaults;
-  self->mode = static_cast<gint>(defaults.mode);
-  self->colormap = kDefaultColormap;
-  self->opacity = defaults.opacity;
-  self->threshold = defaults.threshold;
-  self->boxes = defaults.boxes;
-  self->labels = defaults.labels;
-  self->contours = defaults.contours;
-  self->score_bar = defaults.score_bar;
-  self->legend = defaults.legend;
-  self->style = new anomaly::OverlayStyle(defaults);
+  self->settings = new anomaly::OverlaySettings;
+  self->style = new anomaly::OverlayStyle;
   self->style_colormap = -1;
 }
 
@@ -359,51 +260,7 @@ static void gst_anomaly_overlay_class_init(GstAnomalyOverlayClass* klass) {
   object_class->get_property = gst_anomaly_overlay_get_property;
   object_class->finalize = gst_anomaly_overlay_finalize;
 
-  const anomaly::OverlayStyle defaults;
-  const auto flags =
-      static_cast<GParamFlags>(G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS | GST_PARAM_MUTABLE_PLAYING);
-  const auto controllable = static_cast<GParamFlags>(flags | GST_PARAM_CONTROLLABLE);
-  g_object_class_install_property(
-      object_class, PROP_MODE,
-      g_param_spec_enum("mode", "Mode", "What becomes of the frame's own picture", mode_get_type(),
-                        static_cast<gint>(defaults.mode), flags));
-  g_object_class_install_property(
-      object_class, PROP_COLORMAP,
-      g_param_spec_enum("colormap", "Colour map", "Colours of the scores from 0 to 1", colormap_get_type(),
-                        kDefaultColormap, flags));
-  g_object_class_install_property(
-      object_class, PROP_OPACITY,
-      g_param_spec_float("opacity", "Opacity",
-                         "Of the heatmap at score 1; it follows the score below. 0 = no heatmap", 0, 1,
-                         defaults.opacity, controllable));
-  g_object_class_install_property(
-      object_class, PROP_THRESHOLD,
-      g_param_spec_float("threshold", "Threshold",
-                         "Scores below are not drawn; -1 = the threshold that the metadata names", -1,
-                         G_MAXFLOAT, defaults.threshold, controllable));
-  g_object_class_install_property(
-      object_class, PROP_BOXES,
-      g_param_spec_boolean("boxes", "Boxes", "Outline the regions", defaults.boxes, controllable));
-  g_object_class_install_property(
-      object_class, PROP_LABELS,
-      g_param_spec_boolean("labels", "Labels",
-                           "Write the highest score and the class beneath to each outline", defaults.labels,
-                           controllable));
-  g_object_class_install_property(
-      object_class, PROP_SCORE_BAR,
-      g_param_spec_boolean("score-bar", "Score bar", "Show the frame's score as a bar along the lower edge",
-                           defaults.score_bar, controllable));
-  g_object_class_install_property(
-      object_class, PROP_CONTOURS,
-      g_param_spec_boolean("contours", "Contours", "Draw a line where the map crosses the threshold",
-                           defaults.contours, controllable));
-  g_object_class_install_property(
-      object_class, PROP_LEGEND,
-      g_param_spec_boolean("legend", "Legend",
-                           "Show the colours from 0 to 1, with the threshold, at the right edge",
-                           defaults.legend, controllable));
-  gst_type_mark_as_plugin_api(mode_get_type(), static_cast<GstPluginAPIFlags>(0));
-  gst_type_mark_as_plugin_api(colormap_get_type(), static_cast<GstPluginAPIFlags>(0));
+  anomaly::install_overlay_properties(object_class);
 
   gst_element_class_set_static_metadata(element_class, "Anomaly overlay", "Filter/Effect/Video",
                                         "Draws heatmap and regions of what does not belong on the road",
@@ -411,6 +268,7 @@ static void gst_anomaly_overlay_class_init(GstAnomalyOverlayClass* klass) {
   add_pad_template(element_class, "sink", GST_PAD_SINK);
   add_pad_template(element_class, "src", GST_PAD_SRC);
 
+  transform_class->accept_caps = gst_anomaly_overlay_accept_caps;
   transform_class->transform_caps = gst_anomaly_overlay_transform_caps;
   transform_class->transform_meta = gst_anomaly_overlay_transform_meta;
   transform_class->prepare_output_buffer = gst_anomaly_overlay_prepare_output_buffer;

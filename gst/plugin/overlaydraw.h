@@ -2,19 +2,11 @@
 // What anomalyoverlay paints for one frame's metadata.
 #pragma once
 
-#include <array>
-#include <cstdint>
-
 #include "gst/lib/gstanomalymeta.h"
+#include "gst/plugin/overlaycolors.h"
 #include "kernels/frame_view.h"
 
 namespace anomaly {
-
-// 256 R'G'B' colours, for scores from 0 to 1.
-using ColorTable = std::array<uint8_t, 256 * 3>;
-
-// OpenCV's colour map of that number (cv::ColormapTypes).
-ColorTable color_table(int opencv_colormap);
 
 enum class OverlayMode : int {
   Blend,       // heatmap over the frame, from the threshold on
@@ -29,7 +21,7 @@ struct OverlayStyle {
   float threshold = -1;    // of heatmap and boxes; negative: the metadata's
   bool boxes = true;       // outlines of the regions
   bool contours = false;   // where the map crosses the threshold
-  bool labels = true;      // score and class beside each outline; only with `boxes`
+  bool labels = true;      // score and class beside each outline where there is room; only with `boxes`
   bool score_bar = false;  // the frame score along the lower edge
   bool legend = false;     // the colours from 0 to 1 beside the frame's right edge
 };
@@ -37,8 +29,8 @@ struct OverlayStyle {
 // Whether draw() would change a pixel.
 bool draws(const GstAnomalyMeta& meta, const OverlayStyle& style);
 
-// Paints heatmap, contours, regions, bar and legend, in that order. Throws std::exception where memory or a
-// map's size forbids it.
+// Paints heatmap, contours, outlines, bar, legend and labels, in that order. Throws std::exception where
+// memory or a map's size forbids it.
 void draw(const MutableFrameView& frame, const GstAnomalyMeta& meta, const OverlayStyle& style);
 
 }  // namespace anomaly

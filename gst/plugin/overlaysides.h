@@ -9,11 +9,11 @@
 namespace anomaly {
 
 // `caps` with every width doubled, or, if `halve`, halved: what lies on the other side of the element. Odd
-// widths have no other side, since pixels that share chroma must not be split. Transfer full; may be empty.
+// widths have another side only in formats whose pixels do not share chroma. Transfer full; may be empty.
 GstCaps* side_by_side_caps(GstCaps* caps, bool halve);
 
-// Copies `in` into both halves of `out`, twice as wide and of the same format, and returns the right half to
-// draw on.
+// Copies `in` into both halves of `out`, twice as wide and of the same format and height, and returns the
+// right half to draw on. Throws std::invalid_argument where `out` is anything else.
 MutableFrameView copy_to_both_sides(const FrameView& in, const MutableFrameView& out);
 
 }  // namespace anomaly

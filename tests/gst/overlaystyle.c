@@ -2,6 +2,14 @@
 /* What each property of anomalyoverlay draws. */
 #include "tests/gst/overlayframes.h"
 
+static gint output_width(GstHarness* harness) {
+  gint width = 0;
+  GstCaps* caps = gst_pad_get_current_caps(harness->sinkpad);
+  fail_unless(gst_structure_get_int(gst_caps_get_structure(caps, 0), "width", &width));
+  gst_caps_unref(caps);
+  return width;
+}
+
 /* Properties take effect from the next frame on. */
 GST_START_TEST(test_properties) {
   const GstVideoInfo info = make_info("RGB", 4, 4);
@@ -101,6 +109,71 @@ GST_START_TEST(test_labels) {
 }
 GST_END_TEST;
 
+/* The same text on the same plate, whatever lies under it. */
+GST_START_TEST(test_labels_on_any_ground) {
+  const GstVideoInfo info = make_info("RGB", 320, 240);
+  GstHarness* harness = overlay_new(&info, "opacity=0");
+  const GstAnomalyRegion region = {
+      .id = 1, .x = 100, .y = 120, .width = 60, .height = 50, .area = 9, .max = 0.875, .label = "road"};
+  GstMapInfo dark, light;
+  GstBuffer* out[2];
+  for (guint i = 0; i < 2; i++) {
+    GstBuffer* frame = black(&info);
+    gst_buffer_memset(frame, 0, i == 0 ? 0 : 255, gst_buffer_get_size(frame));
+    gst_anomaly_meta_add_region(add_constant(frame, 1), &region);
+    out[i] = gst_harness_push_and_pull(harness, frame);
+  }
+  fail_unless(gst_buffer_map(out[0], &dark, GST_MAP_READ) && gst_buffer_map(out[1], &light, GST_MAP_READ));
+  guint inks = 0;
+  for (gint y = 109; y < 120; y++)
+    for (gint x = 100; x < 130; x++) {
+      const guint8 *a = dark.data + (y * 320 + x) * 3, *b = light.data + (y * 320 + x) * 3;
+      fail_unless(memcmp(a, b, 3) == 0, "%d,%d shows the ground", x, y);
+      inks += a[0] + a[1] + a[2] > 600 || a[0] + a[1] + a[2] < 150;
+    }
+  fail_unless(inks > 20 && inks < 200, "%u", inks);
+  gst_buffer_unmap(out[0], &dark);
+  gst_buffer_unmap(out[1], &light);
+  gst_buffer_unref(out[0]);
+  gst_buffer_unref(out[1]);
+  gst_harness_teardown(harness);
+}
+GST_END_TEST;
+
+/* Labels cover neither each other nor the bar: the highest score comes first, the others go where room is, or
+ * nowhere. */
+GST_START_TEST(test_label_places) {
+  const GstVideoInfo info = make_info("RGB", 320, 240);
+  GstHarness* harness = overlay_new(&info, "opacity=0");
+  GstBuffer *before = test_frame_new(&info), *one = gst_buffer_copy_deep(before),
+            *three = gst_buffer_copy_deep(before);
+  const GstAnomalyRegion high = {
+      .id = 1, .x = 100, .y = 120, .width = 20, .height = 20, .area = 9, .max = 0.875};
+  GstAnomalyRegion other = high;
+  other.max = 0.75;
+  gst_anomaly_meta_add_region(add_constant(one, 1), &high);
+  GstAnomalyMeta* meta = add_constant(three, 1);
+  for (guint i = 0; i < 50; i++) gst_anomaly_meta_add_region(meta, &other);
+  gst_anomaly_meta_add_region(meta, &high);
+  GstBuffer* first = gst_harness_push_and_pull(harness, one);
+  GstBuffer* all = gst_harness_push_and_pull(harness, three);
+  guint8* changed = differences(&info, before, all);
+  guint8* label = differences(&info, first, all);
+  /* That of the highest score is as if it were alone. */
+  fail_unless_equals_int(count_changed(label, 320, 100, 108, 20, 11), 0);
+  /* One of the others is below; nothing is far away. */
+  fail_unless(count_changed(changed, 320, 100, 141, 20, 8) > 150);
+  fail_unless_equals_int(count_changed(changed, 320, 0, 0, 320, 100), 0);
+  fail_unless_equals_int(count_changed(changed, 320, 0, 160, 320, 80), 0);
+  g_free(label);
+  g_free(changed);
+  gst_buffer_unref(first);
+  gst_buffer_unref(all);
+  gst_buffer_unref(before);
+  gst_harness_teardown(harness);
+}
+GST_END_TEST;
+
 GST_START_TEST(test_score_bar) {
   const GstVideoInfo info = make_info("GRAY8", 80, 90);
   GstHarness* harness = overlay_new(&info, "opacity=0 score-bar=true colormap=bone");
@@ -151,9 +224,7 @@ GST_START_TEST(test_map_mode) {
   GstBuffer* out = gst_harness_push_and_pull(harness, frame);
   fail_unless_pixel(out, 5 * 40 + 9, 0, 0, 0);
   fail_unless_pixel(out, 5 * 40 + 30, 0, 0, 0);
-  guint8 inside[3];
-  gst_buffer_extract(out, (5 * 40 + 20) * 3, inside, 3);
-  fail_unless(inside[0] > 20 && inside[0] > inside[1] && inside[0] > inside[2]);
+  fail_unless_pixel(out, 5 * 40 + 20, 160, 0, 0); /* the legend's colour of 0.25, not a darker one */
   gst_buffer_unref(out);
   /* A frame that nobody looked at is no map. */
   same_buffer(harness, test_frame_new(&info));
@@ -174,11 +245,7 @@ GST_START_TEST(test_side_by_side) {
     add_halves(frame, 36, 17);
     GstBuffer* blended = gst_harness_push_and_pull(blend, gst_buffer_copy_deep(frame));
     GstBuffer* both = gst_harness_push_and_pull(sides, gst_buffer_copy_deep(frame));
-    GstCaps* caps = gst_pad_get_current_caps(sides->sinkpad);
-    gint width;
-    fail_unless(gst_structure_get_int(gst_caps_get_structure(caps, 0), "width", &width));
-    fail_unless_equals_int(width, 72);
-    gst_caps_unref(caps);
+    fail_unless_equals_int(output_width(sides), 72);
     test_rectangle_equals(gst_buffer_get_anomaly_meta(both), 0, 0, 36, 17);
 
     /* Against the picture twice, only the right half's drawing shows; and it is the blended one's. */
@@ -198,9 +265,9 @@ GST_START_TEST(test_side_by_side) {
 }
 GST_END_TEST;
 
-/* To side by side and back between two frames; an odd width has no other side. */
+/* To side by side and back between two frames. */
 GST_START_TEST(test_mode_while_playing) {
-  const GstVideoInfo info = make_info("RGB", 8, 4), odd = make_info("RGB", 7, 4);
+  const GstVideoInfo info = make_info("RGB", 8, 4);
   GstHarness* harness = overlay_new(&info, "opacity=1");
   GstElement* overlay = gst_harness_find_element(harness, "anomalyoverlay");
   GstBuffer* frame = test_frame_new(&info);
@@ -219,12 +286,107 @@ GST_START_TEST(test_mode_while_playing) {
   gst_util_set_object_arg(G_OBJECT(overlay), "mode", "blend");
   same_buffer(harness, gst_buffer_copy_deep(frame));
   gst_buffer_unref(frame);
-
-  gst_util_set_object_arg(G_OBJECT(overlay), "mode", "side-by-side");
-  GstCaps* caps = gst_video_info_to_caps((GstVideoInfo*)&odd);
-  fail_if(gst_pad_query_accept_caps(GST_PAD_PEER(harness->srcpad), caps));
-  gst_caps_unref(caps);
   gst_object_unref(overlay);
+  gst_harness_teardown(harness);
+}
+GST_END_TEST;
+
+/* Pixels that share chroma are not split: an odd width is refused, before the stream or in the midst of it.
+ */
+GST_START_TEST(test_odd_widths) {
+  GArray* names = formats();
+  guint taken = 0;
+  for (guint i = 0; i < names->len; i++) {
+    const gchar* name = g_array_index(names, gchar*, i);
+    const GstVideoInfo odd = make_info(name, 7, 4);
+    const gboolean shares = GST_VIDEO_FORMAT_INFO_W_SUB(odd.finfo, odd.finfo->n_components > 1 ? 1 : 0) > 0;
+    GstHarness* harness = overlay_new(&odd, "");
+    GstElement* overlay = gst_harness_find_element(harness, "anomalyoverlay");
+    GstBus* bus = gst_bus_new();
+    gint mode;
+    gst_element_set_bus(overlay, bus);
+    same_buffer(harness, test_frame_new(&odd));
+    gst_util_set_object_arg(G_OBJECT(overlay), "mode", "side-by-side");
+    g_object_get(overlay, "mode", &mode, NULL);
+    GstMessage* warning = gst_bus_pop_filtered(bus, GST_MESSAGE_WARNING);
+    fail_unless((warning != NULL) == shares, "%s", name);
+    fail_unless((mode == 0) == shares, "%s", name);
+    gst_clear_message(&warning);
+    if (shares) {
+      same_buffer(harness, test_frame_new(&odd));
+    } else {
+      GstBuffer* out = gst_harness_push_and_pull(harness, test_frame_new(&odd));
+      fail_unless_equals_int(output_width(harness), 14);
+      gst_buffer_unref(out);
+      taken++;
+    }
+    gst_element_set_bus(overlay, NULL);
+    gst_object_unref(bus);
+    gst_object_unref(overlay);
+    gst_harness_teardown(harness);
+
+    harness = gst_harness_new_parse("anomalyoverlay mode=side-by-side");
+    gst_harness_play(harness);
+    GstCaps* caps = gst_video_info_to_caps((GstVideoInfo*)&odd);
+    fail_unless(gst_pad_query_accept_caps(GST_PAD_PEER(harness->srcpad), caps) == !shares, "%s", name);
+    gst_caps_unref(caps);
+    gst_harness_teardown(harness);
+  }
+  fail_unless_equals_int(taken, 15);
+  formats_free(names);
+}
+GST_END_TEST;
+
+/* What the other side may be, from what one side may be; all but the width is as it was. */
+GST_START_TEST(test_side_by_side_caps) {
+  static const gchar* cases[][2] = {
+      {"width=320,format=NV12,pixel-aspect-ratio=4/3", "width=640,format=NV12,pixel-aspect-ratio=4/3"},
+      {"width=[1,101],format=NV12", "width=[4,200,4],format=NV12"},
+      {"width=[1,101],format=GRAY8", "width=[2,202,2],format=GRAY8"},
+      {"width={30,31},format=RGB", "width={60,62},format=RGB"},
+      {"width={30,31},format=I420", "width={60},format=I420"}};
+  for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
+    GstHarness* harness = gst_harness_new_parse("anomalyoverlay mode=side-by-side");
+    gchar* one = g_strdup_printf("video/x-raw,height=240,framerate=25/1,%s", cases[i][0]);
+    gchar* other = g_strdup_printf("video/x-raw,height=240,framerate=25/1,%s", cases[i][1]);
+    GstCaps *from = gst_caps_from_string(one), *expected = gst_caps_from_string(other);
+    /* Both ways: what upstream may send where the right is asked for, and what comes out where the left goes
+     * in. */
+    gst_harness_set_sink_caps(harness, gst_caps_ref(expected));
+    GstCaps* before = gst_pad_peer_query_caps(harness->srcpad, NULL);
+    fail_unless(gst_caps_can_intersect(before, from) && gst_caps_is_subset(before, from),
+                "%s from %s, but before it came %" GST_PTR_FORMAT, other, one, before);
+    gst_caps_unref(before);
+    gst_harness_teardown(harness);
+    gst_caps_unref(from);
+    gst_caps_unref(expected);
+    g_free(one);
+    g_free(other);
+  }
+}
+GST_END_TEST;
+
+/* New caps in mid-stream, pixels that are not square, and metadata that tells of the left half. */
+GST_START_TEST(test_side_by_side_renegotiation) {
+  GstVideoInfo first = make_info("NV12", 16, 8), second = make_info("BGRA", 9, 5);
+  gint n, d;
+  GstHarness* harness = overlay_new(&first, "mode=side-by-side");
+  gst_buffer_unref(gst_harness_push_and_pull(harness, test_frame_new(&first)));
+  fail_unless_equals_int(output_width(harness), 32);
+  second.par_n = 4;
+  second.par_d = 3;
+  gst_harness_set_src_caps(harness, gst_video_info_to_caps(&second));
+  GstBuffer* frame = test_frame_new(&second);
+  add_halves(frame, 9, 5);
+  GstBuffer* out = gst_harness_push_and_pull(harness, frame);
+  fail_unless_equals_int(output_width(harness), 18);
+  fail_unless_equals_int(gst_buffer_get_size(out), 18 * 5 * 4);
+  test_rectangle_equals(gst_buffer_get_anomaly_meta(out), 0, 0, 9, 5);
+  GstCaps* caps = gst_pad_get_current_caps(harness->sinkpad);
+  fail_unless(gst_structure_get_fraction(gst_caps_get_structure(caps, 0), "pixel-aspect-ratio", &n, &d));
+  fail_unless(n == 4 && d == 3);
+  gst_caps_unref(caps);
+  gst_buffer_unref(out);
   gst_harness_teardown(harness);
 }
 GST_END_TEST;
@@ -254,11 +416,16 @@ static Suite* anomalyoverlaystyle_suite(void) {
   tcase_add_test(tests, test_properties);
   tcase_add_test(tests, test_boxes);
   tcase_add_test(tests, test_labels);
+  tcase_add_test(tests, test_labels_on_any_ground);
+  tcase_add_test(tests, test_label_places);
   tcase_add_test(tests, test_score_bar);
   tcase_add_test(tests, test_contours);
   tcase_add_test(tests, test_map_mode);
   tcase_add_test(tests, test_side_by_side);
   tcase_add_test(tests, test_mode_while_playing);
+  tcase_add_test(tests, test_odd_widths);
+  tcase_add_test(tests, test_side_by_side_caps);
+  tcase_add_test(tests, test_side_by_side_renegotiation);
   tcase_add_test(tests, test_legend);
   return suite;
 }

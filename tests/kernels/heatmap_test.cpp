@@ -245,6 +245,24 @@ TEST(opacity_follows_the_score) {
   }
 }
 
+TEST(opacity_can_be_the_same_at_every_score) {
+  const std::vector<uint8_t> white(768, 255);
+  HeatmapStyle style;
+  style.lut = white.data();
+  style.opacity = 0.5F;
+  style.opacity_follows_score = false;
+  style.threshold = 0;
+  for (const float score : {1.0F, 0.5F, 0.01F, 0.0F}) {
+    uint8_t pixel[3] = {};
+    MutableFrameView v;
+    v.width = v.height = 1;
+    v.plane[0] = pixel;
+    v.stride[0] = 3;
+    blend_heatmap(v, &score, 1, 1, Rect{}, style);
+    CHECK_NEAR(pixel[0], 128, 1.0);
+  }
+}
+
 TEST(boxes_on_every_format) {
   for_all_frames([](const Facts& facts, int w, int h, Layout layout, ColorMatrix m, ColorRange r) {
     for (const int thickness : {0, 1, 2, 100})
