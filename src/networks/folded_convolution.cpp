@@ -118,10 +118,10 @@ at::Tensor FoldedConvolution::operator()(const at::Tensor& x) const {
   const Fused fused = fused_name(activation_);
   Scalars scalars;
   if (activation_ == Activation::LeakyReLU) scalars.push_back(at::Scalar(kLeakySlope));
-  at::Tensor y = fused_operator()->call(input, weight_,
-                                        bias_.defined() ? std::optional<at::Tensor>(bias_) : std::nullopt,
-                                        {g.padding, g.padding}, {g.stride, g.stride},
-                                        {g.dilation, g.dilation}, g.groups, fused.name, scalars, std::nullopt);
+  at::Tensor y = fused_operator()->call(
+      input, weight_, bias_.defined() ? std::optional<at::Tensor>(bias_) : std::nullopt,
+      {g.padding, g.padding}, {g.stride, g.stride}, {g.dilation, g.dilation}, g.groups, fused.name, scalars,
+      std::nullopt);
   return fused.complete ? y : activate_in_place(y, activation_);
 }
 
