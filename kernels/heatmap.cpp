@@ -2,7 +2,7 @@
 #include "kernels/heatmap.h"
 
 #include <algorithm>
-#include <limits>
+#include <cstring>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -10,6 +10,7 @@
 #include "kernels/paint.h"
 #include "kernels/paint_math.h"
 #include "kernels/pixel_format.h"
+#include "kernels/row_kernels.h"
 
 namespace anomaly {
 namespace {
@@ -33,12 +34,15 @@ class MapBrush : public Brush {
     for (int x = box.x0; x < box.x1; ++x)
       columns_.push_back(sample_between(x - area.x, area.width, map_width));
     line_.resize(map_width);
+    highest_.resize(map_height);
+    if (threshold > 0) row::maxima(map, map_width, map_height, highest_.data());
   }
 
   bool touches(int y) override {
-    interpolate_rows(y);
+    if (threshold_ <= 0) return true;
+    const Between b = sample_between(y - area_.y, area_.height, map_height_);
     // What lies between two values is not over both, save for rounding.
-    return threshold_ <= 0 || highest_ >= threshold_ * (1 - 1e-5F);
+    return std::max(highest_[b.first], highest_[b.second]) >= threshold_ * (1 - 1e-5F);
   }
 
   void values(int y, float* out) override {
@@ -59,18 +63,15 @@ class MapBrush : public Brush {
     const Between b = sample_between(y - area_.y, area_.height, map_height_);
     const float* upper = map_ + static_cast<int64_t>(b.first) * map_width_;
     const float* lower = map_ + static_cast<int64_t>(b.second) * map_width_;
-    highest_ = -std::numeric_limits<float>::infinity();
-    for (int x = 0; x < map_width_; ++x) {
-      line_[x] = interpolate(upper[x], lower[x], b.weight);
-      highest_ = line_[x] > highest_ ? line_[x] : highest_;
-    }
+    for (int x = 0; x < map_width_; ++x) line_[x] = interpolate(upper[x], lower[x], b.weight);
   }
 
   const float* map_;
   int map_width_, map_height_;
   Rect area_;
-  float threshold_, highest_ = 0;
+  float threshold_;
   int y_ = -1;
+  std::vector<float> highest_;  // of each row of the map
   std::vector<Between> columns_;
   std::vector<float> line_;
 };
@@ -122,13 +123,22 @@ class MaskBrush : public CoverageBrush {
   MaskBrush(int x, int y, const uint8_t* mask, int mask_width, const PixelBox& shown)
       : x_(x), y_(y), mask_(mask), mask_width_(mask_width), shown_(shown) {}
 
+  bool touches(int y) override {
+    const uint8_t* row = row_of(y);
+    const auto count = static_cast<size_t>(shown_.x1 - shown_.x0);
+    return row[0] != 0 || std::memcmp(row, row + 1, count - 1) != 0;
+  }
+
   void values(int y, float* out) override {
-    const uint8_t* row =
-        mask_ + (static_cast<int64_t>(y) - y_) * mask_width_ + (static_cast<int64_t>(shown_.x0) - x_);
+    const uint8_t* row = row_of(y);
     for (int i = 0; i < shown_.x1 - shown_.x0; ++i) out[i] = row[i];
   }
 
  private:
+  const uint8_t* row_of(int y) const {
+    return mask_ + (static_cast<int64_t>(y) - y_) * mask_width_ + (static_cast<int64_t>(shown_.x0) - x_);
+  }
+
   int x_, y_;
   const uint8_t* mask_;
   int mask_width_;
@@ -164,8 +174,16 @@ void draw_box(const MutableFrameView& frame, const Rect& box, int thickness, uin
   const Rect outer = or_whole(box, frame);
   const Palette palette = CoverageBrush::palette(frame, r, g, b);
   const PixelBox shown = clip(frame, outer.x, outer.y, outer.width, outer.height);
-  BoxBrush brush(outer, thickness, shown);
-  paint(frame, shown, palette, brush);
+  if (shown.empty()) return;
+  const int64_t line = thickness;
+  const PixelBox inside =
+      clip(frame, outer.x + line, outer.y + line, outer.width - 2 * line, outer.height - 2 * line);
+  // Filled: all of it but the rim, which may share samples with what lies outside. Outlined: nothing inside.
+  const PixelBox hole = thickness <= 0 ? fill_inside(frame, shown, r, g, b) : inside;
+  for (const PixelBox& part : hole.empty() ? std::vector<PixelBox>{shown} : ring(frame, shown, hole)) {
+    BoxBrush brush(outer, thickness, part);
+    paint(frame, part, palette, brush);
+  }
 }
 
 void blend_mask(const MutableFrameView& frame, int x, int y, const uint8_t* mask, int mask_width,

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include "kernels/frame_view.h"
 
@@ -47,5 +48,12 @@ class Brush {
 // Paints the pixels of `box`, which lies within the frame. A sample that several pixels share takes the level
 // of the mean of their values, pixels outside the box counting as 0.
 void paint(const MutableFrameView& frame, const PixelBox& box, const Palette& palette, Brush& brush);
+
+// What of `box` lies around `hole`, in parts that can be painted one by one: no sample is shared between two
+// of them. The hole shrinks to whole groups of pixels that share samples; without one left, `box` itself.
+std::vector<PixelBox> ring(const MutableFrameView& frame, const PixelBox& box, const PixelBox& hole);
+
+// Fills as much of `box` as is made of whole groups of pixels that share samples, and returns that part.
+PixelBox fill_inside(const MutableFrameView& frame, const PixelBox& box, uint8_t r, uint8_t g, uint8_t b);
 
 }  // namespace anomaly

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "kernels/row_kernels.h"
 
+#include <cstddef>
+#include <limits>
+
 #include "kernels/portable.h"
 
 namespace anomaly::row {
@@ -155,6 +158,25 @@ void interleave(const int16_t* r, const int16_t* g, const int16_t* b, int count,
     o[3 * i] = static_cast<uint8_t>(r[i]);
     o[3 * i + 1] = static_cast<uint8_t>(g[i]);
     o[3 * i + 2] = static_cast<uint8_t>(b[i]);
+  }
+}
+
+ANOMALY_CLONES
+void maxima(const float* map, int width, int rows, float* out) {
+  constexpr int kLanes =
+      16;  // side by side, since the order of a maximum may not be changed for the compiler
+  const float lowest = -std::numeric_limits<float>::infinity();
+  for (int y = 0; y < rows; ++y) {
+    const float* __restrict row = map + static_cast<std::ptrdiff_t>(y) * width;
+    float lane[kLanes];
+    for (float& highest : lane) highest = lowest;
+    int x = 0;
+    for (; x + kLanes <= width; x += kLanes)
+      for (int i = 0; i < kLanes; ++i) lane[i] = row[x + i] > lane[i] ? row[x + i] : lane[i];
+    for (; x < width; ++x) lane[0] = row[x] > lane[0] ? row[x] : lane[0];
+    float highest = lowest;
+    for (const float l : lane) highest = l > highest ? l : highest;
+    out[y] = highest;
   }
 }
 

@@ -33,4 +33,7 @@ void to_rgb(const YuvToRgb& m, const int16_t* y, const int16_t* cb, const int16_
 // Planar -> R G B bytes.
 void interleave(const int16_t* r, const int16_t* g, const int16_t* b, int count, uint8_t* out);
 
+// The highest value of each row of a map, rows x width; -infinity where a row holds nothing but NaN.
+void maxima(const float* map, int width, int rows, float* out);
+
 }  // namespace anomaly::row

@@ -4,11 +4,13 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <opencv2/core.hpp>
 #include <opencv2/imgproc.hpp>
 #include <vector>
 
 #include "kernels/heatmap.h"
+#include "kernels/row_kernels.h"
 
 namespace anomaly {
 namespace {
@@ -37,11 +39,18 @@ cv::Mat reaching(const Scores& scores, const Rect& rectangle, const cv::Rect& in
   const Lookup down(inside.y - rectangle.y, inside.height, rectangle.height, height);
   cv::Mat mask(inside.size(), CV_8UC1);
   std::vector<float> line(width);
+  std::vector<float> highest(height);
+  row::maxima(scores.values(), width, height, highest.data());
   for (int y = 0; y < inside.height; ++y) {
+    uint8_t* row = mask.ptr(y);
+    // What lies between two values is not over both, save for rounding.
+    if (threshold > 0 && std::max(highest[down.low[y]], highest[down.high[y]]) < threshold * (1 - 1e-5F)) {
+      std::memset(row, 0, static_cast<size_t>(inside.width));
+      continue;
+    }
     const gfloat* a = scores.values() + static_cast<ptrdiff_t>(down.low[y]) * width;
     const gfloat* b = scores.values() + static_cast<ptrdiff_t>(down.high[y]) * width;
     for (int x = 0; x < width; ++x) line[x] = a[x] + (b[x] - a[x]) * down.weight[y];
-    uint8_t* row = mask.ptr(y);
     for (int x = 0; x < inside.width; ++x) {
       const float left = line[across.low[x]], right = line[across.high[x]];
       row[x] = left + (right - left) * across.weight[x] >= threshold ? 255 : 0;
