@@ -78,17 +78,24 @@ void find_runs(const float* row, int y, int begin, int end, float threshold, std
   }
 }
 
+std::vector<size_t> first_runs(const std::vector<Run>& runs) {
+  Sets sets(runs.size());
+  join_neighbours(runs, sets);
+  std::vector<size_t> first(runs.size());
+  for (size_t i = 0; i < runs.size(); ++i) first[i] = sets.root(i);
+  return first;
+}
+
 std::vector<Region> connect_runs(const std::vector<Run>& runs, int64_t min_area, size_t limit,
                                  const uint8_t* labels, int label_width, int label_height, int frame_width,
                                  int frame_height) {
-  Sets sets(runs.size());
-  join_neighbours(runs, sets);
+  const std::vector<size_t> first = first_runs(runs);
 
   std::vector<Found> found;
   std::vector<size_t> place(runs.size());  // run -> its region's index in `found`
   for (size_t i = 0; i < runs.size(); ++i) {
     const Run& run = runs[i];
-    const size_t root = sets.root(i);
+    const size_t root = first[i];
     if (root == i) {
       place[i] = found.size();
       Found f;

@@ -21,6 +21,9 @@ struct Run {
 // below.
 void find_runs(const float* row, int y, int begin, int end, float threshold, std::vector<Run>& runs);
 
+// Of each run (by rising row and column) the first run of its 8-connected component, by index.
+std::vector<std::size_t> first_runs(const std::vector<Run>& runs);
+
 // Runs by rising row and column -> 8-connected regions of at least `min_area` pixels, the largest first
 // (equal ones: the one that begins higher, then further left), at most `limit`; ids 1, 2, ... `labels`:
 // label_height x label_width train ids over the whole frame_width x frame_height frame, may be null.

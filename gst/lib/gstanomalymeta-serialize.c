@@ -6,22 +6,24 @@
  *   string method, model
  *   u8 whether there is a map, then that as a plane
  *   u32 further planes, then each: string name; u8 type; u32 width, height, channels; the values
- *   u32 regions, then each: u32 id; i32 x, y, width, height; u64 area; f64 mean, max; string label
+ *   u32 regions, then each: u32 id; i32 x, y, width, height; u64 area; f64 mean, max; string label;
+ *     u64 first_seen; u32 age
  *
- * where a string is u16 length and UTF-8 without a terminator, length 0xffff = NULL. What is read may come
- * from anyone: every length is checked against what is left before anything is allocated, so memory stays
+ * where a string is u16 length and UTF-8 without a terminator, length 0xffff = NULL. Version 1 had no
+ * first_seen and no age: read as unknown and 0. What is read may come from anyone: every length is checked against what is left before anything is allocated, so memory stays
  * within a small multiple of the input's size. */
 #include <string.h>
 
 #include "gst/lib/gstanomalymeta-private.h"
 
 #define MAGIC "GANM"
-#define VERSION 1
+#define VERSION 2
+#define OLDEST_VERSION 1
 #define NO_STRING 0xffff
 #define LONGEST_STRING 1024
 #define MOST_PLANES 64
 #define FARTHEST_PIXEL (1 << 28) /* so that sums of two lengths fit an int */
-#define SMALLEST_REGION (4 + 4 * 4 + 8 + 2 * 8 + 2)
+#define SMALLEST_REGION (4 + 4 * 4 + 8 + 2 * 8 + 2) /* of version 1, the shortest */
 /* Interned strings stay for the life of the process: so many different ones are taken from bytes, and no
  * more. */
 #define MOST_NEW_STRINGS 4096
@@ -149,6 +151,8 @@ GBytes* gst_anomaly_meta_serialize(const GstAnomalyMeta* meta) {
     put_f64(out, region->mean);
     put_f64(out, region->max);
     put_string(out, region->label);
+    put_u64(out, region->first_seen);
+    put_u32(out, region->age);
   }
   const guint64 size = GUINT64_TO_LE((guint64)out->len);
   memcpy(out->data + 8, &size, sizeof size);
@@ -163,6 +167,7 @@ failed:
 typedef struct {
   const guint8* at;
   gsize left;
+  guint32 version;
   const gchar* problem;
 } Reader;
 
@@ -311,6 +316,8 @@ static void take_regions(Reader* in, GstAnomalyMeta* meta) {
     region.mean = take_f64(in);
     region.max = take_f64(in);
     region.label = take_string(in);
+    region.first_seen = in->version >= 2 ? take_u64(in) : GST_CLOCK_TIME_NONE;
+    region.age = in->version >= 2 ? take_u32(in) : 0;
     g_array_append_val(meta->regions, region);
   }
 }
@@ -318,12 +325,14 @@ static void take_regions(Reader* in, GstAnomalyMeta* meta) {
 static void take_header(Reader* in, gsize size) {
   const guint8* magic = take(in, 4);
   if (magic == NULL || memcmp(magic, MAGIC, 4) != 0) reject(in, "it does not begin as such metadata does");
-  if (take_u32(in) != VERSION) reject(in, "it is of a version that this library does not know");
+  in->version = take_u32(in);
+  if (in->version < OLDEST_VERSION || in->version > VERSION)
+    reject(in, "it is of a version that this library does not know");
   if (take_u64(in) != size) reject(in, "it was cut off, or has something behind it");
 }
 
 const gchar* gst_anomaly_meta_read(GstAnomalyMeta* meta, const guint8* data, gsize size) {
-  Reader in = {data, size, NULL};
+  Reader in = {data, size, 0, NULL};
   take_header(&in, size);
   meta->score = take_f64(&in);
   meta->max = take_f64(&in);
@@ -386,7 +395,7 @@ gboolean gst_anomaly_meta_serialize_func(const GstMeta* meta, GstByteArrayInterf
 
 GstMeta* gst_anomaly_meta_deserialize_func(G_GNUC_UNUSED const GstMetaInfo* info, GstBuffer* buffer,
                                            const guint8* data, gsize size, guint8 version) {
-  if (version != VERSION) return NULL;
+  if (version < OLDEST_VERSION || version > VERSION) return NULL;
   GBytes* bytes = g_bytes_new_static(data, size);
   GstAnomalyMeta* meta = gst_buffer_add_anomaly_meta_from_bytes(buffer, bytes, NULL);
   g_bytes_unref(bytes);

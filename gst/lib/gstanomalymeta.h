@@ -42,7 +42,7 @@ typedef enum {
 
 /**
  * GstAnomalyRegion:
- * @id: number of the region, unique within the frame (stable over frames where tracking is on)
+ * @id: number of the region: the same from frame to frame for as long as the region is followed
  * @x: left edge of the bounding box
  * @y: top edge of the bounding box
  * @width: of the bounding box
@@ -51,6 +51,8 @@ typedef enum {
  * @mean: mean score over the region
  * @max: highest score in the region
  * @label: (nullable): name of the most frequent class beneath the region, an interned string
+ * @first_seen: running time of the frame in which it was first seen; %GST_CLOCK_TIME_NONE where unknown
+ * @age: frames since that one; 0 = it is new
  *
  * An 8-connected set of frame pixels whose score is at or over the threshold. A plain value: it owns nothing.
  *
@@ -62,9 +64,11 @@ struct _GstAnomalyRegion {
   guint64 area;
   gdouble mean, max;
   const gchar* label;
+  GstClockTime first_seen;
+  guint age;
 
   /*< private >*/
-  gpointer _gst_reserved[GST_PADDING];
+  gpointer _gst_reserved[GST_PADDING - 2];
 };
 
 /**

@@ -94,7 +94,9 @@ void write_region(const GstAnomalyRegion& region, std::string* out) {
       .integer("area", region.area)
       .number("mean", region.mean)
       .number("max", region.max)
-      .string("label", region.label);
+      .string("label", region.label)
+      .time("first_seen", region.first_seen)
+      .integer("age", static_cast<guint64>(region.age));
   object.close();
 }
 

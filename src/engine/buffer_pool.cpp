@@ -1,37 +1,63 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "src/engine/buffer_pool.h"
 
+#include <algorithm>
+
 namespace anomaly {
 
 namespace {
-constexpr size_t kIdleMax = 8;
+// A frame's pixels and maps come in five sizes; a stream may change them, and two streams may differ.
+constexpr size_t kSizesMost = 16;
+constexpr size_t kIdleMost = 64;  // of one size
 }  // namespace
 
-std::shared_ptr<uint8_t> BufferPool::take(size_t bytes) {
-  std::unique_ptr<uint8_t[]> buffer;
+BufferPool::Size& BufferPool::size_of(size_t bytes) {
+  const auto found =
+      std::find_if(sizes_.begin(), sizes_.end(), [bytes](const Size& size) { return size.bytes == bytes; });
+  if (found != sizes_.end()) {
+    std::rotate(found, found + 1, sizes_.end());
+    return sizes_.back();
+  }
+  Size size{bytes, {}};
+  size.idle.reserve(kIdleMost);  // so that giving back cannot throw
+  if (sizes_.size() >= kSizesMost) sizes_.erase(sizes_.begin());
+  sizes_.push_back(std::move(size));
+  return sizes_.back();
+}
+
+std::shared_ptr<void> BufferPool::take(size_t bytes) {
+  Buffer buffer;
   {
     const std::lock_guard<std::mutex> lock(mutex_);
-    if (bytes != bytes_) idle_.clear();
-    bytes_ = bytes;
-    idle_.reserve(kIdleMax);
-    if (!idle_.empty()) {
-      buffer = std::move(idle_.back());
-      idle_.pop_back();
+    std::vector<Buffer>& idle = size_of(bytes).idle;
+    if (idle.empty()) {
+      ++allocated_;
+    } else {
+      buffer = std::move(idle.back());
+      idle.pop_back();
     }
   }
   if (!buffer) buffer.reset(new uint8_t[bytes]);
   uint8_t* data = buffer.release();
   // Where the control block cannot be had, shared_ptr's constructor runs the deleter.
   return {data, [pool = weak_from_this(), bytes](uint8_t* p) {
-            std::unique_ptr<uint8_t[]> owned(p);
+            Buffer owned(p);
             if (const auto alive = pool.lock()) alive->give_back(std::move(owned), bytes);
           }};
 }
 
-void BufferPool::give_back(std::unique_ptr<uint8_t[]> buffer, size_t bytes) noexcept {
+uint64_t BufferPool::allocated() const {
   const std::lock_guard<std::mutex> lock(mutex_);
-  if (bytes == bytes_ && idle_.size() < kIdleMax)
-    idle_.push_back(std::move(buffer));  // reserved: cannot throw
+  return allocated_;
+}
+
+void BufferPool::give_back(Buffer buffer, size_t bytes) noexcept {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  for (Size& size : sizes_)
+    if (size.bytes == bytes && size.idle.size() < kIdleMost) {
+      size.idle.push_back(std::move(buffer));
+      return;
+    }
 }
 
 }  // namespace anomaly

@@ -8,24 +8,36 @@
 #include <mutex>
 #include <vector>
 
+#include "src/framework/map_memory.h"
+
 namespace anomaly {
 
 // Any thread. Buffers may outlive the pool.
-class BufferPool : public std::enable_shared_from_this<BufferPool> {
+class BufferPool final : public MapMemory, public std::enable_shared_from_this<BufferPool> {
  public:
   static std::shared_ptr<BufferPool> create() { return std::shared_ptr<BufferPool>(new BufferPool); }
 
   // `bytes` of uninitialised memory. Throws std::bad_alloc.
-  std::shared_ptr<uint8_t> take(size_t bytes);
+  std::shared_ptr<void> take(size_t bytes) override;
+
+  // How many buffers were allocated so far, rather than used again.
+  uint64_t allocated() const;
 
  private:
-  BufferPool() = default;
-  void give_back(std::unique_ptr<uint8_t[]> buffer, size_t bytes) noexcept;
+  using Buffer = std::unique_ptr<uint8_t[]>;
+  struct Size {
+    size_t bytes;
+    std::vector<Buffer> idle;
+  };
 
-  // Of one size, the latest asked for; others are freed when they come back.
-  std::mutex mutex_;
-  size_t bytes_ = 0;
-  std::vector<std::unique_ptr<uint8_t[]>> idle_;
+  BufferPool() = default;
+  Size& size_of(size_t bytes);
+  void give_back(Buffer buffer, size_t bytes) noexcept;
+
+  // Of the few sizes asked for last, the latest at the end; buffers of another are freed when they come back.
+  mutable std::mutex mutex_;
+  std::vector<Size> sizes_;
+  uint64_t allocated_ = 0;
 };
 
 }  // namespace anomaly

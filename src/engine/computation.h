@@ -14,8 +14,9 @@ class Computation {
  public:
   virtual ~Computation() = default;
   virtual void prepare(const Settings& settings) = 0;
-  // What the method computed; `anomaly` (height x width, float32) is always among it.
-  virtual FrameTensors compute(const PreparedFrame& frame, const Settings& settings) = 0;
+  // What the method computed for request.frame; `anomaly` (height x width, float32) is always among it.
+  // request.memory is there; request.stream is to be told of the frame, where it is there.
+  virtual FrameTensors compute(const Request& request) = 0;
 };
 
 // An engine around `computation`. threads: of the worker's computations, 0 = all cores. Throws Error.

@@ -23,12 +23,15 @@ class BundleComputation final : public Computation {
 
   void prepare(const Settings& settings) override { framework_.prepare(settings); }
 
-  FrameTensors compute(const PreparedFrame& frame, const Settings& settings) override {
+  FrameTensors compute(const Request& request) override {
+    const PreparedFrame& frame = request.frame;
     // The tensor keeps the pixels: nothing is copied.
     const at::Tensor frames = at::from_blob(
         frame.rgb.get(), {1, frame.height, frame.width, 3}, [rgb = frame.rgb](void*) {},
         at::TensorOptions(at::kByte));
-    return framework_.run(frames, settings).at(0);
+    return framework_
+        .run(frames, request.settings, false, {{request.stream.get(), request.time, request.memory.get()}})
+        .at(0);
   }
 
  private:

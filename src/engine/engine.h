@@ -14,7 +14,9 @@
 #include "kernels/frame_view.h"
 #include "kernels/statistics.h"
 #include "src/error.h"
+#include "src/framework/map_memory.h"
 #include "src/framework/settings.h"
+#include "src/framework/stream_state.h"
 
 namespace anomaly {
 
@@ -67,9 +69,18 @@ struct Request {
   PreparedFrame frame;
   Settings settings;
   float threshold = 0.5f;
-  int64_t min_area = 0;  // frame pixels
-  Rect roi;              // frame pixels
-  unsigned maps = 0;     // MapFlags: which further planes to return
+  int64_t min_area = 0;                   // frame pixels
+  Rect roi;                               // frame pixels
+  std::shared_ptr<const PixelMask> mask;  // of the frame's size; null = all pixels count
+  ClassSet classes;                       // train ids; none = all. See map_statistics()
+  unsigned maps = 0;                      // MapFlags: which further planes to return
+
+  // What the stream's frames before this one left, for the worker alone until the stream has no frame queued;
+  // null for a frame on its own. Normalization::Temporal needs it.
+  std::shared_ptr<StreamState> stream;
+  int64_t time = -1;  // nanoseconds of running time, -1 = unknown
+  // Where the maps of the result go; null = memory of the engine, used again when the result is let go of.
+  std::shared_ptr<MapMemory> memory;
 
   // Where it reads true before the worker reaches the frame, nothing is computed and the future throws
   // Error(Cancelled).
@@ -83,6 +94,7 @@ struct Result {
   Plane map;                   // "anomaly", float32, map size
   std::vector<Plane> further;  // those of Request::maps that the method computed
   MapStatistics statistics;
+  bool scene_cut = false;   // another scene than on the stream's frame before; needs Request::stream
   double inference_ms = 0;  // from the worker's start on this frame to its end
 };
 

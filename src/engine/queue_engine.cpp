@@ -98,7 +98,7 @@ class QueueEngine final : public Engine {
                                               " pixels a side.");
     const OpenMpThreads team(threads_);
     try {
-      out.rgb = pool_->take(size_t{3} * out.width * out.height);
+      out.rgb = std::static_pointer_cast<uint8_t>(pool_->take(size_t{3} * out.width * out.height));
       ingest_rgb8(frame, out.rgb.get(), out.width, out.height);
     } catch (const std::invalid_argument& e) {
       throw Error(ErrorKind::BadSettings, std::string("The frame cannot be read: ") + e.what());
@@ -112,6 +112,7 @@ class QueueEngine final : public Engine {
     auto promise = std::make_shared<std::promise<Result>>();
     std::future<Result> future = promise->get_future();
     auto shared = std::make_shared<Request>(std::move(request));
+    if (!shared->memory) shared->memory = pool_;
     push({[this, promise, shared] {
             promise->set_value(compute(*shared));
             if (shared->done) shared->done();
@@ -170,7 +171,7 @@ class QueueEngine final : public Engine {
     const auto start = std::chrono::steady_clock::now();
     if (!request.frame.rgb)
       throw Error(ErrorKind::BadSettings, "A frame without pixels was given to the engine.");
-    const FrameTensors tensors = computation_->compute(request.frame, request.settings);
+    const FrameTensors tensors = computation_->compute(request);
     Result result = result_planes(tensors, request.maps);
     const Plane labels = label_plane(tensors);
 
@@ -180,9 +181,12 @@ class QueueEngine final : public Engine {
     query.threshold = request.threshold;
     query.min_area = request.min_area;
     query.roi = request.roi;
+    query.mask = request.mask.get();
+    query.classes = request.classes;
     result.statistics =
         map_statistics(static_cast<const float*>(result.map.data.get()), result.map.width, result.map.height,
                        static_cast<const uint8_t*>(labels.data.get()), labels.width, labels.height, query);
+    result.scene_cut = request.stream && request.stream->cut();
     result.inference_ms =
         std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
     return result;

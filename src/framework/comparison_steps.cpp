@@ -37,8 +37,8 @@ void compare_features(const Context& context, PerceptualNetwork& network, const 
   if (info.perceptual_bounds)
     fixed = {static_cast<float>((*info.perceptual_bounds)[0]),
              static_cast<float>((*info.perceptual_bounds)[1])};
-  const bool use_fixed = context.settings.normalization == Normalization::Fixed;
-  out["perceptual"] = ops::quantised(raw, ops::Quantisation::Perceptual, use_fixed ? &fixed : nullptr);
+  const Bounds bounds = context.bounds(StreamState::Map::Perceptual, raw, fixed);
+  out["perceptual"] = ops::quantised(raw, ops::Quantisation::Perceptual, bounds, context.memory);
   if (context.everything) out["perceptual_raw"] = raw;
 }
 
@@ -53,7 +53,7 @@ void find_dissimilarity(const Context& context, DissimilarityNetwork& network, c
   const at::Tensor logits = network.logits(network_input(context, frame),
                                            network_input(context, out.at("synthesis")), labels, maps)[0];
   const std::string name = network.uses_uncertainty() ? "dissimilarity" : "baseline_dissimilarity";
-  out[name] = at::softmax(logits, 0)[1].contiguous();
+  out[name] = ops::placed_in(context.memory, at::softmax(logits, 0)[1]);
   if (context.everything) out[name + "_logits"] = logits.contiguous();
 }
 

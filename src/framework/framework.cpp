@@ -92,8 +92,8 @@ void Framework::prepare(const Settings& settings) {
                 bundle.path() + ": the network \"dissimilarity\" must use uncertainty maps");
 }
 
-std::vector<FrameTensors> Framework::run(const at::Tensor& frames, const Settings& settings,
-                                         bool everything) {
+std::vector<FrameTensors> Framework::run(const at::Tensor& frames, const Settings& settings, bool everything,
+                                         const std::vector<StreamFrame>& streams) {
   if (frames.dim() != 4 || frames.size(3) != 3 || frames.scalar_type() != at::kByte ||
       !frames.is_contiguous() || !frames.device().is_cpu())
     throw Error(ErrorKind::BadSettings, "frames must be contiguous N x H x W x 3 uint8 on the CPU");
@@ -103,15 +103,25 @@ std::vector<FrameTensors> Framework::run(const at::Tensor& frames, const Setting
                                             std::to_string(frames.size(1)) +
                                             " is out of range: width and height must be " +
                                             std::to_string(kMinSize) + " to " + std::to_string(kMaxSize));
+  if (!streams.empty() && streams.size() != static_cast<size_t>(frames.size(0)))
+    throw Error(ErrorKind::BadSettings, std::to_string(frames.size(0)) + " frames came with the streams of " +
+                                            std::to_string(streams.size()));
   prepare(settings);
   const c10::InferenceMode inference;
   const steps::Needs needs = steps::needs_of(settings.method);
-  const steps::Context context{bundle_->info(), settings, everything};
   Networks& n = *networks_;
   std::vector<FrameTensors> results;
   // Frame by frame: on a CPU a batch saves no time, and so a frame's result cannot depend on its neighbours.
   for (int64_t i = 0; i < frames.size(0); ++i) {
     const at::Tensor frame = frames[i];
+    const StreamFrame of_stream = streams.empty() ? StreamFrame{} : streams[static_cast<size_t>(i)];
+    if (settings.normalization == Normalization::Temporal && !of_stream.stream)
+      throw Error(ErrorKind::BadSettings,
+                  "normalization temporal is for the frames of a stream: use frame or fixed for single ones");
+    if (of_stream.stream)
+      of_stream.stream->begin_frame(frame.const_data_ptr<uint8_t>(), static_cast<int>(frame.size(1)),
+                                    static_cast<int>(frame.size(0)), of_stream.time);
+    const steps::Context context{bundle_->info(), settings, everything, of_stream.stream, of_stream.memory};
     FrameTensors out;
     steps::segment(context, needs, *n.segmentation, frame, out);
     if (needs.synthesis) steps::synthesise(context, *n.encoder, *n.generator, frame, out);

@@ -10,7 +10,9 @@
 #include <ATen/core/Tensor.h>
 
 #include "src/bundle/bundle.h"
+#include "src/framework/map_memory.h"
 #include "src/framework/settings.h"
+#include "src/framework/stream_state.h"
 
 namespace anomaly {
 
@@ -21,6 +23,13 @@ namespace anomaly {
 // CPU. Full-size logits, raw maps only where `everything` was asked for. `labels`, `entropy`, `distance` are
 // at segmentation size, the rest at map size.
 using FrameTensors = std::map<std::string, at::Tensor>;
+
+// What a frame of a stream comes with.
+struct StreamFrame {
+  StreamState* stream = nullptr;  // null: a frame on its own; Normalization::Temporal then refuses it
+  int64_t time = -1;              // nanoseconds of running time, -1 = unknown
+  MapMemory* memory = nullptr;  // where the 8-bit maps, the synthesis and the scores go; null: LibTorch's own
+};
 
 class Framework {
  public:
@@ -36,8 +45,9 @@ class Framework {
 
   // frames: N x H x W x 3 uint8 RGB at segmentation size, contiguous, any H, W >= 32.
   // Results are the same whatever the batch. `anomaly` (map_height x map_width, float32) is always among
-  // them.
-  std::vector<FrameTensors> run(const at::Tensor& frames, const Settings& settings, bool everything = false);
+  // them. streams: empty, or one for each frame; frames of one stream in its order.
+  std::vector<FrameTensors> run(const at::Tensor& frames, const Settings& settings, bool everything = false,
+                                const std::vector<StreamFrame>& streams = {});
 
  private:
   struct Networks;

@@ -3,6 +3,7 @@
 
 #include <ATen/ops/empty.h>
 #include <ATen/ops/empty_like.h>
+#include <ATen/ops/from_blob.h>
 #include <ATen/ops/full.h>
 #include <ATen/ops/tensor.h>
 #include <ATen/ops/zeros.h>
@@ -39,6 +40,22 @@ at::Tensor normalised(const at::Tensor& rgb, const std::array<float, 3>& mean,
       .permute({0, 3, 1, 2});
 }
 
+at::Tensor empty_in(MapMemory* memory, at::IntArrayRef shape, at::ScalarType type) {
+  if (!memory) return at::empty(shape, type);
+  size_t bytes = c10::elementSize(type);
+  for (const int64_t size : shape) bytes *= static_cast<size_t>(size);
+  std::shared_ptr<void> block = memory->take(bytes);
+  return at::from_blob(
+      block.get(), shape, [block](void*) {}, at::TensorOptions(type));
+}
+
+at::Tensor placed_in(MapMemory* memory, const at::Tensor& tensor) {
+  if (!memory) return tensor.contiguous();
+  at::Tensor out = empty_in(memory, tensor.sizes(), tensor.scalar_type());
+  out.copy_(tensor);
+  return out;
+}
+
 at::Tensor resize_bicubic(const at::Tensor& rgb, int64_t height, int64_t width) {
   at::Tensor in = rgb.contiguous();
   if (in.size(0) == height && in.size(1) == width) return in;
@@ -61,11 +78,11 @@ at::Tensor resize_nearest(const at::Tensor& bytes, int64_t height, int64_t width
   return out;
 }
 
-Uncertainty uncertainty(const at::Tensor& logits, int64_t height, int64_t width, bool entropy,
-                        bool distance) {
+Uncertainty uncertainty(const at::Tensor& logits, int64_t height, int64_t width, bool entropy, bool distance,
+                        MapMemory* memory) {
   const at::Tensor in = channels_last(logits);
   Uncertainty out;
-  out.labels = at::empty({height, width}, at::kByte);
+  out.labels = empty_in(memory, {height, width}, at::kByte);
   if (entropy) out.entropy = at::empty({height, width}, at::kFloat);
   if (distance) out.distance = at::empty({height, width}, at::kFloat);
   uncertainty_maps(in.const_data_ptr<float>(), size_of(in, 1), size_of(in, 3), size_of(in, 2),
@@ -75,21 +92,25 @@ Uncertainty uncertainty(const at::Tensor& logits, int64_t height, int64_t width,
   return out;
 }
 
-at::Tensor quantised(const at::Tensor& map, Quantisation form, const Bounds* bounds) {
+Bounds bounds_of(const at::Tensor& map) {
+  const at::Tensor in = map.contiguous();
+  return map_bounds(in.const_data_ptr<float>(), in.numel());
+}
+
+at::Tensor quantised(const at::Tensor& map, Quantisation form, Bounds bounds, MapMemory* memory) {
   const at::Tensor in = map.contiguous();
   const auto* values = in.const_data_ptr<float>();
-  const Bounds used = bounds ? *bounds : map_bounds(values, in.numel());
-  at::Tensor out = at::empty(in.sizes(), at::kByte);
+  at::Tensor out = empty_in(memory, in.sizes(), at::kByte);
   auto* bytes = out.mutable_data_ptr<uint8_t>();
   switch (form) {
     case Quantisation::Entropy:
-      quantize_entropy(values, in.numel(), used, bytes);
+      quantize_entropy(values, in.numel(), bounds, bytes);
       break;
     case Quantisation::Distance:
-      quantize_distance(values, in.numel(), used, bytes);
+      quantize_distance(values, in.numel(), bounds, bytes);
       break;
     case Quantisation::Perceptual:
-      quantize_perceptual(values, in.numel(), used, bytes);
+      quantize_perceptual(values, in.numel(), bounds, bytes);
       break;
   }
   return out;
@@ -104,8 +125,8 @@ at::Tensor mapped_labels(const at::Tensor& labels, const std::vector<uint8_t>& i
   return out;
 }
 
-at::Tensor to_picture(const at::Tensor& image) {
-  return image[0].permute({1, 2, 0}).add(1).div_(2).mul_(255).clamp_(0, 255).to(at::kByte).contiguous();
+at::Tensor to_picture(const at::Tensor& image, MapMemory* memory) {
+  return placed_in(memory, image[0].permute({1, 2, 0}).add(1).div_(2).mul_(255).clamp_(0, 255).to(at::kByte));
 }
 
 at::Tensor perceptual_difference(const std::vector<at::Tensor>& a, const std::vector<at::Tensor>& b,

@@ -9,12 +9,18 @@
 #include <ATen/core/Tensor.h>
 
 #include "kernels/normalize.h"
+#include "src/framework/map_memory.h"
 
 namespace anomaly::ops {
 
 // (rgb / 255 - mean) / deviation: 1 x 3 x h x w, channels last.
 at::Tensor normalised(const at::Tensor& rgb, const std::array<float, 3>& mean,
                       const std::array<float, 3>& deviation);
+
+// An uninitialised tensor in `memory`, which it keeps; in LibTorch's own where that is null.
+at::Tensor empty_in(MapMemory* memory, at::IntArrayRef shape, at::ScalarType type);
+// A contiguous copy in `memory`; `tensor` itself where that is null and it is contiguous.
+at::Tensor placed_in(MapMemory* memory, const at::Tensor& tensor);
 
 at::Tensor resize_bicubic(const at::Tensor& rgb, int64_t height,
                           int64_t width);  // Pillow's, 8 bits between the passes
@@ -25,18 +31,19 @@ struct Uncertainty {
   at::Tensor labels;             // uint8 train ids
   at::Tensor entropy, distance;  // nats; 1 - max p + second max p; undefined where not asked for
 };
-// logits: 1 x classes x h x w at decoder resolution; maps at height x width.
-Uncertainty uncertainty(const at::Tensor& logits, int64_t height, int64_t width, bool entropy, bool distance);
+// logits: 1 x classes x h x w at decoder resolution; maps at height x width. `labels` lie in `memory`.
+Uncertainty uncertainty(const at::Tensor& logits, int64_t height, int64_t width, bool entropy, bool distance,
+                        MapMemory* memory = nullptr);
 
 enum class Quantisation { Entropy, Distance, Perceptual };  // the forms of kernels/normalize.h
-// `bounds` null: those of the map itself.
-at::Tensor quantised(const at::Tensor& map, Quantisation form, const Bounds* bounds);
+Bounds bounds_of(const at::Tensor& map);
+at::Tensor quantised(const at::Tensor& map, Quantisation form, Bounds bounds, MapMemory* memory = nullptr);
 
 // ids[labels]; a label beyond the table becomes 0 (unlabelled).
 at::Tensor mapped_labels(const at::Tensor& labels, const std::vector<uint8_t>& ids);
 
 // 1 x 3 x h x w in [-1, 1] -> h x w x 3: trunc((y + 1) / 2 * 255).
-at::Tensor to_picture(const at::Tensor& image);
+at::Tensor to_picture(const at::Tensor& image, MapMemory* memory = nullptr);
 
 // Sum over the levels of weight * (mean over channels of |a - b|), upsampled bicubic to height x width. a, b:
 // 1 x C x h x w.

@@ -22,6 +22,12 @@ Needs needs_of(Method method) {
   return {};
 }
 
+Bounds Context::bounds(StreamState::Map kind, const at::Tensor& raw, Bounds fixed) const {
+  if (settings.normalization == Normalization::Fixed) return fixed;
+  const Bounds own = ops::bounds_of(raw);
+  return settings.normalization == Normalization::Temporal && stream ? stream->smoothed(kind, own) : own;
+}
+
 void score(const Context& context, FrameTensors& out) {
   const auto fraction = [&](const char* name) {
     return ops::resize_nearest(out.at(name), context.info.map_height, context.info.map_width)
@@ -39,7 +45,8 @@ void score(const Context& context, FrameTensors& out) {
       break;
     }
     case Method::Resynthesis:
-      anomaly = out.at("baseline_dissimilarity").clone();
+      anomaly = out.at("baseline_dissimilarity");
+      if (!context.memory) anomaly = anomaly.clone();  // else copied below
       break;
     case Method::SoftmaxEntropy:
       anomaly = fraction("entropy");
@@ -51,7 +58,7 @@ void score(const Context& context, FrameTensors& out) {
       anomaly = fraction("perceptual");
       break;
   }
-  out["anomaly"] = anomaly.contiguous();
+  out["anomaly"] = ops::placed_in(context.memory, anomaly);
 }
 
 }  // namespace anomaly::steps

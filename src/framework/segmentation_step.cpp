@@ -13,6 +13,7 @@ namespace {
 // Published: the entropy in nats, (H - min H) / max H, and with r = max p - second max p: 1 - (r - min r) /
 // max r. Paper: the entropy in bits and 1 - r, each spread linearly from its minimum to its maximum.
 struct Scale {
+  StreamState::Map kind;
   double factor = 1;  // of the raw map
   ops::Quantisation form;
   Bounds fixed;
@@ -21,20 +22,27 @@ struct Scale {
 Scale entropy_scale(const Context& context) {
   const double classes = static_cast<double>(context.info.classes.size());
   if (context.settings.formulas == Formulas::Paper)
-    return {1 / std::log(2.0), ops::Quantisation::Perceptual, {0, static_cast<float>(std::log2(classes))}};
-  return {1, ops::Quantisation::Entropy, {0, static_cast<float>(std::log(classes))}};
+    return {StreamState::Map::Entropy,
+            1 / std::log(2.0),
+            ops::Quantisation::Perceptual,
+            {0, static_cast<float>(std::log2(classes))}};
+  return {
+      StreamState::Map::Entropy, 1, ops::Quantisation::Entropy, {0, static_cast<float>(std::log(classes))}};
 }
 
 Scale distance_scale(const Context& context) {
   const bool paper = context.settings.formulas == Formulas::Paper;
-  return {1, paper ? ops::Quantisation::Perceptual : ops::Quantisation::Distance, {0, 1}};
+  return {StreamState::Map::Distance,
+          1,
+          paper ? ops::Quantisation::Perceptual : ops::Quantisation::Distance,
+          {0, 1}};
 }
 
 void add_map(const Context& context, const std::string& name, at::Tensor raw, const Scale& scale,
              FrameTensors& out) {
   if (scale.factor != 1) raw.mul_(scale.factor);
-  const bool fixed = context.settings.normalization == Normalization::Fixed;
-  out[name] = ops::quantised(raw, scale.form, fixed ? &scale.fixed : nullptr);
+  const Bounds bounds = context.bounds(scale.kind, raw, scale.fixed);
+  out[name] = ops::quantised(raw, scale.form, bounds, context.memory);
   if (context.everything) out[name + "_raw"] = raw;
 }
 
@@ -44,7 +52,7 @@ void segment(const Context& context, const Needs& needs, SegmentationNetwork& ne
              const at::Tensor& frame, FrameTensors& out) {
   const int64_t height = frame.size(0), width = frame.size(1);
   const at::Tensor logits = network.logits(ops::normalised(frame, context.info.mean, context.info.deviation));
-  const auto maps = ops::uncertainty(logits, height, width, needs.entropy, needs.distance);
+  const auto maps = ops::uncertainty(logits, height, width, needs.entropy, needs.distance, context.memory);
   out["labels"] = maps.labels;
   if (needs.entropy) add_map(context, "entropy", maps.entropy, entropy_scale(context), out);
   if (needs.distance) add_map(context, "distance", maps.distance, distance_scale(context), out);

@@ -17,8 +17,8 @@ constexpr Name<Method> kMethods[] = {{Method::Synboost, "synboost"},
                                      {Method::SoftmaxEntropy, "softmax-entropy"},
                                      {Method::SoftmaxDistance, "softmax-distance"},
                                      {Method::PerceptualDifference, "perceptual-difference"}};
-constexpr Name<Normalization> kNormalizations[] = {{Normalization::Frame, "frame"},
-                                                   {Normalization::Fixed, "fixed"}};
+constexpr Name<Normalization> kNormalizations[] = {
+    {Normalization::Frame, "frame"}, {Normalization::Fixed, "fixed"}, {Normalization::Temporal, "temporal"}};
 constexpr Name<Latent> kLatents[] = {{Latent::Mean, "mean"}, {Latent::Draw, "draw"}};
 constexpr Name<Formulas> kFormulas[] = {{Formulas::Published, "published"}, {Formulas::Paper, "paper"}};
 

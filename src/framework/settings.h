@@ -9,12 +9,14 @@
 namespace anomaly {
 
 enum class Method { Synboost, Resynthesis, SoftmaxEntropy, SoftmaxDistance, PerceptualDifference };
-enum class Normalization { Frame, Fixed };
+// Where the maps' bounds come from: the frame itself (published), the bundle, or the stream so far
+// (StreamState).
+enum class Normalization { Frame, Fixed, Temporal };
 enum class Latent { Mean, Draw };
 enum class Formulas { Published, Paper };
 
 // Names as on the command line and in properties: "synboost", "resynthesis", "softmax-entropy", ...; "frame",
-// "fixed"; ...
+// "fixed", "temporal"; ...
 const char* to_string(Method method);
 const char* to_string(Normalization value);
 const char* to_string(Latent value);

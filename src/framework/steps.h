@@ -14,6 +14,11 @@ struct Context {
   const BundleInfo& info;
   const Settings& settings;
   bool everything = false;
+  StreamState* stream = nullptr;
+  MapMemory* memory = nullptr;  // null: LibTorch's own
+
+  // The bounds to scale `raw`, a map of that kind, with. fixed: those of Normalization::Fixed.
+  Bounds bounds(StreamState::Map kind, const at::Tensor& raw, Bounds fixed) const;
 };
 
 // Which maps a method looks at.

@@ -33,7 +33,7 @@ void synthesise(const Context& context, LatentEncoder& encoder, GeneratorNetwork
   for (const ClassInfo& c : info.classes) ids.push_back(static_cast<uint8_t>(c.label_id));
   const at::Tensor labels =
       ops::mapped_labels(ops::resize_nearest(out.at("labels"), info.map_height, info.map_width), ids);
-  out["synthesis"] = ops::to_picture(generator.synthesise(labels.unsqueeze(0), z));
+  out["synthesis"] = ops::to_picture(generator.synthesise(labels.unsqueeze(0), z), context.memory);
   if (context.everything) {
     out["latent_mean"] = mean[0].contiguous();
     out["latent_logvar"] = log_variance[0].contiguous();

@@ -131,6 +131,8 @@ void apply(RunOptions& options, int which, const std::string& name, const std::s
       break;
     case kNormalization:
       options.normalization = named(name, normalization_from_string, text);
+      if (options.normalization == Normalization::Temporal)
+        throw UsageError("--normalization temporal: is for streams; choose frame or fixed for pictures");
       break;
     case kLatent:
       options.latent = named(name, latent_from_string, text);

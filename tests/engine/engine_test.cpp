@@ -3,6 +3,7 @@
 #include <omp.h>
 
 #include <condition_variable>
+#include <cstring>
 #include <mutex>
 #include <new>
 #include <thread>
@@ -13,6 +14,7 @@
 #include <ATen/ops/zeros.h>
 
 #include "kernels/ingest.h"
+#include "src/engine/buffer_pool.h"
 #include "src/engine/computation.h"
 #include "src/engine/device.h"
 #include "tests/check.h"
@@ -38,7 +40,9 @@ class Scripted final : public Computation {
   void prepare(const Settings&) override {
     if (script_.prepare) script_.prepare();
   }
-  FrameTensors compute(const PreparedFrame& frame, const Settings&) override {
+  FrameTensors compute(const Request& request) override {
+    const PreparedFrame& frame = request.frame;
+    if (request.stream) request.stream->begin_frame(frame.rgb.get(), frame.width, frame.height, request.time);
     if (script_.before) script_.before(frame);
     ++script_.computed;
     const float value = frame.rgb.get()[0] / 255.0f;
@@ -387,6 +391,58 @@ TEST(ingest_reads_the_frame_and_uses_its_buffers_again) {
   CHECK_EQ(engine->ingest(view, 0, 64).height, 64);
   engine.reset();  // what is still held must outlive the pool
   CHECK_EQ(again.rgb.get()[0], expected[0]);
+}
+
+TEST(buffers_of_a_few_sizes_are_used_again) {
+  const auto pool = BufferPool::create();
+  for (int round = 0; round < 10; ++round) {
+    std::vector<std::shared_ptr<void>> held;
+    for (const size_t bytes : {100, 200, 100, 300}) {
+      held.push_back(pool->take(bytes));
+      std::memset(held.back().get(), round, bytes);
+    }
+    CHECK(held[0] != held[2]);
+  }
+  CHECK_EQ(pool->allocated(), uint64_t{4});
+  // Sizes that nobody asks for any more are forgotten.
+  for (size_t bytes = 1; bytes <= 16; ++bytes) pool->take(bytes);
+  CHECK_EQ(pool->allocated(), uint64_t{20});
+  pool->take(16);
+  CHECK_EQ(pool->allocated(), uint64_t{20});
+  pool->take(100);
+  CHECK_EQ(pool->allocated(), uint64_t{21});
+}
+
+TEST(mask_and_classes_are_those_of_the_request) {
+  Script script;
+  auto engine = scripted(script);
+  Request request = grey(*engine, 204, 100, 50);
+  auto mask = std::make_shared<PixelMask>(PixelMask{100, 50, std::vector<uint8_t>(5000)});
+  std::fill_n(mask->counts.begin(), 1000, uint8_t{1});  // the first ten rows
+  request.mask = mask;
+  CHECK_EQ(engine->submit(request).get().statistics.regions.at(0).height, 10);
+  request.mask = nullptr;
+  request.classes.set(3);
+  CHECK_EQ(engine->submit(request).get().statistics.regions.size(), size_t{1});
+  request.classes.reset();
+  request.classes.set(4);
+  const Result none = engine->submit(request).get();
+  CHECK(none.statistics.regions.empty());
+  CHECK_EQ(none.statistics.score, 0.0f);
+}
+
+TEST(a_scene_cut_is_told) {
+  Script script;
+  auto engine = scripted(script);
+  const auto stream = std::make_shared<StreamState>();
+  std::vector<bool> cuts;
+  for (const int value : {10, 12, 200, 201}) {
+    Request request = grey(*engine, static_cast<uint8_t>(value));
+    request.stream = stream;
+    cuts.push_back(engine->submit(std::move(request)).get().scene_cut);
+  }
+  CHECK(cuts == std::vector<bool>({false, false, true, false}));
+  CHECK(!engine->submit(grey(*engine, 10)).get().scene_cut);
 }
 
 TEST(frames_and_sizes_that_cannot_be_are_refused) {

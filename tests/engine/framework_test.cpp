@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // The framework over tiny networks: what each method computes, its independence of the batch, its formulas
 // and refusals.
+#include <algorithm>
 #include <cmath>
+#include <new>
 #include <set>
 
 #include <ATen/ATen.h>
@@ -246,6 +248,105 @@ TEST(fixed_bounds) {
   CHECK_THROWS(framework.run(frame, settings), Error, "formulas");
 }
 
+namespace {
+
+// Frames too much alike for a cut between them.
+at::Tensor similar_pictures(int64_t count, int64_t height, int64_t width) {
+  const at::Tensor scene = fixture::pictures(1, height, width, 1),
+                   changes = fixture::pictures(count, height, width, 2);
+  return (scene * 0.8 + changes * 0.2).to(at::kByte);
+}
+
+}  // namespace
+
+TEST(temporal_bounds) {
+  Settings settings = with(Method::Synboost);
+  const at::Tensor pair = similar_pictures(2, 64, 128);
+  const at::Tensor first = pair.narrow(0, 0, 1), second = pair.narrow(0, 1, 1);
+  const FrameTensors own_first = run_one(first, settings), own_second = run_one(second, settings);
+  CHECK(!at::equal(own_first.at("entropy"), own_second.at("entropy")));
+
+  settings.normalization = Normalization::Temporal;
+  CHECK_THROWS(run_one(first, settings), Error, "stream");
+  StreamState stream;
+  // A stream's first frame is scaled by its own bounds.
+  CHECK(equal(tiny_framework().run(first, settings, true, {{&stream, 0}}).at(0), own_first));
+  // A nanosecond later the bounds are still those of the first frame.
+  const FrameTensors held = tiny_framework().run(second, settings, true, {{&stream, 1}}).at(0);
+  CHECK(!stream.cut());
+  const auto scaled_by_first = [&](const char* name, const auto& scale) {
+    const std::string raw = std::string(name) + "_raw";
+    const at::Tensor &a = own_first.at(raw), &v = own_second.at(raw);
+    const at::Tensor expected = (scale(v, a.min(), a.max()) * 255).clamp(0, 255).to(at::kByte);
+    CHECK(largest_difference(held.at(name), expected) <= 1);
+    CHECK(!at::equal(held.at(name), own_second.at(name)));
+  };
+  scaled_by_first("entropy", [](auto v, auto low, auto high) { return (v - low) / high; });
+  scaled_by_first("perceptual", [](auto v, auto low, auto high) { return (v - low) / (high - low); });
+  scaled_by_first("distance",
+                  [](auto v, auto low, auto high) { return 1 - ((1 - v) - (1 - high)) / (1 - low); });
+  // What the networks make of the frame itself is the same.
+  CHECK(at::equal(held.at("labels"), own_second.at("labels")));
+  CHECK(at::equal(held.at("synthesis"), own_second.at("synthesis")));
+  // Long after, they are the second frame's own.
+  const FrameTensors later =
+      tiny_framework().run(second, settings, true, {{&stream, 100 * StreamState::kTimeConstant}}).at(0);
+  CHECK(largest_difference(later.at("entropy"), own_second.at("entropy")) <= 1);
+}
+
+TEST(streams_in_a_batch_do_not_mix) {
+  Settings settings = with(Method::SoftmaxEntropy);
+  settings.normalization = Normalization::Temporal;
+  const at::Tensor frames = similar_pictures(4, 64, 96);
+  StreamState a, b, alone;
+  // Frames 0 and 2 are of one stream, 1 and 3 of another.
+  const auto together = tiny_framework().run(frames, settings, true, {{&a, 0}, {&b, 0}, {&a, 9}, {&b, 9}});
+  const FrameTensors first =
+      tiny_framework().run(frames.narrow(0, 1, 1), settings, true, {{&alone, 0}}).at(0);
+  const FrameTensors second =
+      tiny_framework().run(frames.narrow(0, 3, 1), settings, true, {{&alone, 9}}).at(0);
+  CHECK(equal(together[1], first));
+  CHECK(equal(together[3], second));
+  CHECK_THROWS(tiny_framework().run(frames, settings, false, {{&a, 10}}), Error, "4 frames");
+}
+
+namespace {
+
+// Counts what it gives out and what came back.
+struct CountingMemory final : MapMemory {
+  int taken = 0, alive = 0;
+  std::vector<void*> blocks;
+  std::shared_ptr<void> take(size_t bytes) override {
+    ++taken, ++alive;
+    blocks.push_back(::operator new(bytes));
+    return {blocks.back(), [this](void* block) {
+              --alive;
+              ::operator delete(block);
+            }};
+  }
+};
+
+}  // namespace
+
+TEST(maps_lie_in_the_memory_that_was_given) {
+  for (const Method method : kAllMethods) {
+    CountingMemory memory;
+    const at::Tensor frame = fixture::pictures(1, 64, 96);
+    {
+      const FrameTensors out =
+          tiny_framework().run(frame, with(method), false, {{nullptr, -1, &memory}}).at(0);
+      for (const auto& [name, tensor] : out) {
+        const void* data = tensor.const_data_ptr();
+        if (std::find(memory.blocks.begin(), memory.blocks.end(), data) == memory.blocks.end())
+          check::fail(__FILE__, __LINE__, to_string(method), ": ", name, " lies elsewhere");
+      }
+      CHECK(equal(out, run_one(frame, with(method), false)));
+      CHECK_EQ(memory.taken, static_cast<int>(out.size()));
+    }
+    CHECK_EQ(memory.alive, 0);
+  }
+}
+
 TEST(batch_equals_single_frames) {
   const at::Tensor frames = fixture::pictures(3, 64, 96);
   for (const Method method : {Method::Synboost, Method::Resynthesis}) {
@@ -418,6 +519,7 @@ TEST(settings_out_of_range) {
   CHECK(formulas_from_string("paper") == Formulas::Paper);
   CHECK(latent_from_string("draw") == Latent::Draw);
   CHECK(normalization_from_string("fixed") == Normalization::Fixed);
+  CHECK(normalization_from_string("temporal") == Normalization::Temporal);
 }
 
 TEST_MAIN()

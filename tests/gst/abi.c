@@ -26,6 +26,8 @@ GST_START_TEST(test_layout) {
       AT(GstAnomalyRegion, mean, 32),
       AT(GstAnomalyRegion, max, 40),
       AT(GstAnomalyRegion, label, 48),
+      AT(GstAnomalyRegion, first_seen, 56),
+      AT(GstAnomalyRegion, age, 64),
       SIZE(GstAnomalyPlane, 64),
       AT(GstAnomalyPlane, name, 0),
       AT(GstAnomalyPlane, type, 8),

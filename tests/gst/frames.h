@@ -45,7 +45,9 @@ static inline GstAnomalyMeta* test_meta_add(GstBuffer* buffer, gint width, gint 
                                   .area = (guint64)(width / 4) * (height / 4),
                                   .mean = 0.625,
                                   .max = 0.75,
-                                  .label = "road"};
+                                  .label = "road",
+                                  .first_seen = 40 * GST_MSECOND,
+                                  .age = 5};
   const GstAnomalyRegion second = {.id = 2,
                                    .x = width * 3 / 4,
                                    .y = 0,
@@ -53,7 +55,8 @@ static inline GstAnomalyMeta* test_meta_add(GstBuffer* buffer, gint width, gint 
                                    .height = height / 8,
                                    .area = (guint64)(width / 4) * (height / 8) / 2,
                                    .mean = 0.5,
-                                   .max = 0.5};
+                                   .max = 0.5,
+                                   .first_seen = GST_CLOCK_TIME_NONE};
   GstAnomalyMeta* meta = gst_buffer_add_anomaly_meta(buffer);
   fail_unless(meta != NULL);
   meta->score = 0.875;
@@ -132,6 +135,8 @@ static inline void test_metas_equal(const GstAnomalyMeta* a, const GstAnomalyMet
     fail_unless_equals_float(l->mean, r->mean);
     fail_unless_equals_float(l->max, r->max);
     fail_unless_equals_string(l->label, r->label);
+    fail_unless_equals_uint64(l->first_seen, r->first_seen);
+    fail_unless_equals_int(l->age, r->age);
   }
 }
 

@@ -76,7 +76,7 @@ GST_END_TEST;
 /* The format itself: what this version wrote, every later one must read. */
 GST_START_TEST(test_format) {
   static const guint8 expected[] = {
-      'G',  'A',  'N',  'M',  1,    0,   0,    0,                                   /* version */
+      'G',  'A',  'N',  'M',  2,    0,   0,    0,                                   /* version */
       124,  0,    0,    0,    0,    0,   0,    0,                                   /* size */
       0,    0,    0,    0,    0,    0,   0xe0, 0x3f,                                /* score 0.5 */
       0,    0,    0,    0,    0,    0,   0xf0, 0x3f,                                /* max 1 */
@@ -112,6 +112,31 @@ GST_START_TEST(test_format) {
   for (gsize i = 0; i < size; i++) fail_unless(data[i] == expected[i], "byte %d: %02x", (gint)i, data[i]);
   g_bytes_unref(bytes);
   gst_buffer_unref(buffer);
+}
+GST_END_TEST;
+
+/* Version 1, from before regions were followed over time: what it had is read, the rest is unknown. */
+GST_START_TEST(test_version_1) {
+  const GstAnomalyRegion plain = {.id = 3, .width = 2, .height = 2, .area = 4, .first_seen = 7, .age = 9};
+  gsize size;
+  GError* error = NULL;
+  GstBuffer *from = gst_buffer_new(), *to = gst_buffer_new();
+  GstAnomalyMeta* meta = gst_buffer_add_anomaly_meta(from);
+  gst_anomaly_meta_add_region(meta, &plain);
+  guint8* data = g_bytes_unref_to_data(gst_anomaly_meta_serialize(meta), &size);
+  size -= 8 + 4;
+  data[4] = 1;
+  GST_WRITE_UINT64_LE(data + 8, size);
+  meta = read_bytes(to, data, size, &error);
+  fail_unless(meta != NULL, "%s", error != NULL ? error->message : "");
+  fail_unless_equals_int(gst_anomaly_meta_n_regions(meta), 1);
+  const GstAnomalyRegion* region = gst_anomaly_meta_get_region(meta, 0);
+  test_region_equals(region, 3, 0, 0, 2, 2, 4);
+  fail_unless_equals_uint64(region->first_seen, GST_CLOCK_TIME_NONE);
+  fail_unless_equals_int(region->age, 0);
+  g_free(data);
+  gst_buffer_unref(to);
+  gst_buffer_unref(from);
 }
 GST_END_TEST;
 
@@ -161,7 +186,9 @@ GST_START_TEST(test_hostile) {
   g_free(longer);
 
   spoilt(0, 'X', "begin");
-  spoilt(4, 2, "version");
+  spoilt(4, 3, "version");
+  spoilt(4, 0, "version");
+  spoilt(4, 1, ""); /* as version 1 the regions are shorter than what is there */
   spoilt(15, 1, "cut off");
   spoilt(FIGURES + 3, 0x7f, "rectangle");
   spoilt(FIGURES + 11, 0x80, "rectangle"); /* a negative width */
@@ -276,6 +303,7 @@ static Suite* anomalymetabytes_suite(void) {
   tcase_add_test(tests, test_round_trips);
   tcase_add_test(tests, test_awkward_names);
   tcase_add_test(tests, test_format);
+  tcase_add_test(tests, test_version_1);
   tcase_add_test(tests, test_hostile);
   tcase_add_test(tests, test_mutations);
 #if GST_CHECK_VERSION(1, 24, 0)

@@ -74,9 +74,9 @@ GST_START_TEST(test_lines) {
       "\"mean\":0.4375,"
       "\"share\":0.0625,\"threshold\":0.5,\"age\":3,\"inference_ms\":12.5,\"regions\":["
       "{\"id\":1,\"x\":16,\"y\":16,\"width\":16,\"height\":8,\"area\":128,\"mean\":0.625,\"max\":0.75,"
-      "\"label\":\"road\"},"
+      "\"label\":\"road\",\"first_seen\":40000000,\"age\":5},"
       "{\"id\":2,\"x\":48,\"y\":0,\"width\":16,\"height\":4,\"area\":32,\"mean\":0.5,\"max\":0.5,\"label\":"
-      "null}]}\n"
+      "null,\"first_seen\":null,\"age\":0}]}\n"
       "{\"schema\":1,\"stream\":\"front\",\"frame\":1,\"pts\":null,\"running_time\":null,\"width\":64,"
       "\"height\":32," NO_META);
   gst_harness_teardown(harness);
@@ -138,7 +138,7 @@ GST_START_TEST(test_awkward_values) {
       "\"regions\":["
       "{\"id\":4294967295,\"x\":-5,\"y\":0,\"width\":0,\"height\":0,\"area\":18446744073709551615,\"mean\":-"
       "0,"
-      "\"max\":1e-300,\"label\":\"tab\\u0009here\"}]}\n");
+      "\"max\":1e-300,\"label\":\"tab\\u0009here\",\"first_seen\":0,\"age\":0}]}\n");
   gst_object_unref(publisher);
   gst_harness_teardown(harness);
 }

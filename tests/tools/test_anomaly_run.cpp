@@ -173,6 +173,7 @@ TEST(usage_errors) {
   };
   refuse_value("--method", "magic");
   refuse_value("--normalization", "none");
+  refuse_value("--normalization", "temporal");
   refuse_value("--latent", "median");
   refuse_value("--formulas", "mine");
   for (const char* bad : {"31", "8193", "-256", "1e3", "256px", "0x100"}) {
