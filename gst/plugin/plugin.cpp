@@ -20,4 +20,4 @@ static gboolean plugin_init([[maybe_unused]] GstPlugin* plugin) {
 #define PACKAGE "gst-anomaly"
 GST_PLUGIN_DEFINE(GST_VERSION_MAJOR, GST_VERSION_MINOR, anomaly,
                   "Finds what does not belong on the road, pixel by pixel, in driving video", plugin_init,
-                  ANOMALY_VERSION, "LGPL", "gst-anomaly", "https://gstreamer.freedesktop.org/")
+                  ANOMALY_VERSION, "LGPL", ANOMALY_PACKAGE_NAME, ANOMALY_PACKAGE_ORIGIN)

@@ -40,7 +40,8 @@ std::string builtin_bundle_path() {
   std::vector<std::string> places;
   if (const std::string folder = own_folder(); !folder.empty()) {
     places.push_back(folder + "/../share/gst-anomaly/" + kFile);
-    places.push_back(folder + "/../../share/gst-anomaly/" + kFile);  // lib/x86_64-linux-gnu
+    places.push_back(folder + "/../../share/gst-anomaly/" + kFile);     // lib64/gst-anomaly
+    places.push_back(folder + "/../../../share/gst-anomaly/" + kFile);  // lib/x86_64-linux-gnu/gst-anomaly
   }
   // Before the configured prefix: a build tree must not pick up an installed bundle of another version.
   places.push_back(std::string(ANOMALY_SOURCE_ROOT "/models/") + kFile);
