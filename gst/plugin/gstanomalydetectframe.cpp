@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "gst/plugin/gstanomalydetectframe.h"
 
+#include <stdexcept>
 #include <string>
 
 #include "gst/plugin/videoview.h"
+#include "kernels/pixel_format.h"
 #include "src/error.h"
 
 namespace anomaly {
@@ -32,6 +34,16 @@ void check_meta(const GstVideoInfo& info, const GstVideoMeta& meta) {
                                  describe(info) + ": the element before contradicts itself.");
 }
 
+// What memory holds may still be no frame: rows that overlap.
+void check_rows(const GstVideoInfo& info, const FrameView& view) {
+  try {
+    check_frame(view);
+  } catch (const std::invalid_argument& e) {
+    throw Error(ErrorKind::Io,
+                "A frame of " + describe(info) + " is laid out as none can be: " + e.what() + ".");
+  }
+}
+
 }  // namespace
 
 MappedFrame::MappedFrame(const GstVideoInfo& info, GstBuffer* buffer) {
@@ -45,6 +57,7 @@ MappedFrame::MappedFrame(const GstVideoInfo& info, GstBuffer* buffer) {
     if (!frame_view(frame_, &view_))
       throw Error(ErrorKind::BadSettings,
                   "Frames of " + describe(frame_.info) + " cannot be read: convert them with videoconvert.");
+    check_rows(frame_.info, view_);
     if (!frame_fits(frame_))
       throw Error(ErrorKind::Io, "A buffer of " + std::to_string(gst_buffer_get_size(buffer)) +
                                      " bytes is smaller than the " + describe(frame_.info) +
