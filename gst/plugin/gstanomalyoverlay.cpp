@@ -16,6 +16,8 @@
 #include "gst/plugin/gstanomalyoverlay.h"
 
 #include <exception>
+#include <stdexcept>
+#include <string>
 
 #include "gst/lib/gstanomalymeta.h"
 #include "gst/plugin/overlaydraw.h"
@@ -155,25 +157,37 @@ static GstFlowReturn gst_anomaly_overlay_transform_ip(GstBaseTransform* trans, G
   return GST_BASE_TRANSFORM_CLASS(gst_anomaly_overlay_parent_class)->transform_ip(trans, buffer);
 }
 
-// Says why a frame whose video meta promises more than its memory holds is not drawn on.
-static bool drawable(GstAnomalyOverlay* self, const GstVideoFrame& frame) {
-  if (anomaly::frame_fits(frame)) return true;
-  GST_ELEMENT_WARNING(
-      self, STREAM, FORMAT,
-      ("A buffer of %" G_GSIZE_FORMAT
-       " bytes is smaller than the %dx%d %s that its video metadata describes.",
-       gst_buffer_get_size(frame.buffer), GST_VIDEO_FRAME_WIDTH(&frame), GST_VIDEO_FRAME_HEIGHT(&frame),
-       gst_video_format_to_string(GST_VIDEO_FRAME_FORMAT(&frame))),
-      (nullptr));
-  return false;
+// Why the mapped frame cannot be drawn on or copied, empty where it can: its video meta may promise more than
+// its memory holds.
+static std::string lie_of(const GstVideoFrame& frame) {
+  if (anomaly::frame_fits(frame)) return {};
+  return "A buffer of " + std::to_string(gst_buffer_get_size(frame.buffer)) + " bytes does not hold the " +
+         std::to_string(GST_VIDEO_FRAME_WIDTH(&frame)) + "x" +
+         std::to_string(GST_VIDEO_FRAME_HEIGHT(&frame)) + " " +
+         gst_video_format_to_string(GST_VIDEO_FRAME_FORMAT(&frame)) + " that its video metadata describes.";
+}
+
+// The part of the mapped frame that its caps speak of: a video meta may describe more, of which a crop meta
+// names a part.
+template <typename View>
+static bool narrow_to_caps(const GstVideoFrame& frame, const GstVideoInfo& caps, View* view) {
+  GstVideoCropMeta corner = {};
+  corner.width = static_cast<guint>(GST_VIDEO_INFO_WIDTH(&caps));
+  corner.height = static_cast<guint>(GST_VIDEO_INFO_HEIGHT(&caps));
+  const GstVideoCropMeta* crop = gst_buffer_get_video_crop_meta(frame.buffer);
+  return anomaly::crop_view(crop ? *crop : corner, view);
 }
 
 static GstFlowReturn gst_anomaly_overlay_transform_frame_ip(GstVideoFilter* filter, GstVideoFrame* frame) {
   GstAnomalyOverlay* self = GST_ANOMALY_OVERLAY(filter);
   anomaly::MutableFrameView view;
   if (!anomaly::mutable_frame_view(*frame, &view)) return GST_FLOW_NOT_NEGOTIATED;
-  if (!drawable(self, *frame)) return GST_FLOW_OK;
   try {
+    if (const std::string lie = lie_of(*frame); !lie.empty()) {
+      GST_ELEMENT_WARNING(self, STREAM, FORMAT, ("%s", lie.c_str()), ("The frame passes as it is."));
+      return GST_FLOW_OK;
+    }
+    if (!narrow_to_caps(*frame, filter->in_info, &view)) return GST_FLOW_OK;
     for_each_meta(frame->buffer,
                   [&](const GstAnomalyMeta& meta) { anomaly::draw(view, meta, *self->style); });
   } catch (const std::exception& failure) {
@@ -189,8 +203,14 @@ static GstFlowReturn gst_anomaly_overlay_transform_frame(GstVideoFilter* filter,
   anomaly::MutableFrameView both;
   if (!anomaly::frame_view(*in, &picture) || !anomaly::mutable_frame_view(*out, &both))
     return GST_FLOW_NOT_NEGOTIATED;
-  if (!drawable(self, *in) || !drawable(self, *out)) return GST_FLOW_ERROR;
   try {
+    for (const GstVideoFrame* frame : {in, out})
+      if (const std::string lie = lie_of(*frame); !lie.empty()) {
+        GST_ELEMENT_ERROR(self, STREAM, FORMAT, ("%s", lie.c_str()), (nullptr));
+        return GST_FLOW_ERROR;
+      }
+    if (!narrow_to_caps(*in, filter->in_info, &picture) || !narrow_to_caps(*out, filter->out_info, &both))
+      throw std::invalid_argument("its crop metadata leaves nothing of it");
     const anomaly::MutableFrameView right = anomaly::copy_to_both_sides(picture, both);
     if (self->draws)
       for_each_meta(in->buffer,

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdlib>
 #include <utility>
 
 #include "kernels/pixel_format.h"
@@ -17,18 +18,14 @@ ChromaSite chroma_site(GstVideoChromaSite site) {
   return top ? ChromaSite::Top : ChromaSite::Centre;
 }
 
-// Whether every row of component `c` lies in one of the frame's mappings.
-bool component_fits(const GstVideoFrame& frame, guint c) {
-  const GstVideoFormatInfo* format = frame.info.finfo;
-  const auto* data = static_cast<const guint8*>(GST_VIDEO_FRAME_COMP_DATA(&frame, c));
-  const gssize stride = GST_VIDEO_FRAME_COMP_STRIDE(&frame, c);
-  const gssize bytes =
-      (GST_VIDEO_FORMAT_INFO_DEPTH(format, c) + GST_VIDEO_FORMAT_INFO_SHIFT(format, c) + 7) / 8;
-  const gssize row =
-      (GST_VIDEO_FRAME_COMP_WIDTH(&frame, c) - 1) * gssize{GST_VIDEO_FRAME_COMP_PSTRIDE(&frame, c)} + bytes;
-  const gssize last = (GST_VIDEO_FRAME_COMP_HEIGHT(&frame, c) - 1) * stride;
-  const gssize begin = std::min<gssize>(0, last), end = std::max<gssize>(0, last) + row;
-  for (const GstMapInfo& map : frame.map) {
+// Whether `rows` rows of `bytes` bytes from `data` on lie in one of the frame's mappings.
+bool rows_fit(const GstVideoFrame& frame, const guint8* data, gssize stride, gssize rows, gssize bytes) {
+  const gssize last = (rows - 1) * stride;
+  const gssize begin = std::min<gssize>(0, last), end = std::max<gssize>(0, last) + bytes;
+  // Without a video meta all planes lie in one mapping; mappings that the format has no use for are not set.
+  const guint mappings = frame.meta ? GST_VIDEO_FRAME_N_PLANES(&frame) : 1;
+  for (guint i = 0; i < mappings; ++i) {
+    const GstMapInfo& map = frame.map[i];
     if (!map.data || data < map.data) continue;
     const gssize offset = data - map.data, size = static_cast<gssize>(map.size);
     if (offset + begin >= 0 && offset + end <= size) return true;
@@ -138,8 +135,20 @@ ColorRange color_range(const GstVideoInfo& info) {
 }
 
 bool frame_fits(const GstVideoFrame& frame) {
-  for (guint c = 0; c < GST_VIDEO_FRAME_N_COMPONENTS(&frame); ++c)
-    if (!component_fits(frame, c)) return false;
+  PixelFormat known;
+  const int width = GST_VIDEO_FRAME_WIDTH(&frame), height = GST_VIDEO_FRAME_HEIGHT(&frame);
+  if (!pixel_format(GST_VIDEO_FRAME_FORMAT(&frame), &known)) return false;
+  if (width < 1 || height < 1 || width > kMaxFrameSize || height > kMaxFrameSize) return false;
+  // By the kernels' table, because it says which bytes they touch: GStreamer 1.22 places P010's Cr one byte
+  // too early.
+  const PixelFormatInfo& format = pixel_format_info(known);
+  for (int plane = 0; plane < format.planes; ++plane) {
+    const gssize stride = GST_VIDEO_FRAME_PLANE_STRIDE(&frame, plane);
+    const auto* data = static_cast<const guint8*>(GST_VIDEO_FRAME_PLANE_DATA(&frame, plane));
+    const gssize rows = plane_rows(format, plane, height), bytes = plane_row_bytes(format, plane, width);
+    if (rows > 1 && std::abs(stride) < bytes) return false;
+    if (!rows_fit(frame, data, stride, rows, bytes)) return false;
+  }
   return true;
 }
 

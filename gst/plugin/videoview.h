@@ -21,8 +21,8 @@ bool pixel_format(GstVideoFormat format, PixelFormat* out);
 ColorMatrix color_matrix(const GstVideoInfo& info);
 ColorRange color_range(const GstVideoInfo& info);
 
-// Whether every row of the mapped frame lies in its memory: a buffer's video meta may promise more than there
-// is.
+// Whether the kernels know the format, and every row of the mapped frame lies in its memory and over no other
+// row: a buffer's video meta may promise more than there is.
 bool frame_fits(const GstVideoFrame& frame);
 
 // The mapped frame as the kernels see it, valid while it stays mapped. False where the kernels do not know

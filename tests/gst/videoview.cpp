@@ -4,6 +4,12 @@
 
 #include <gst/check/gstcheck.h>
 
+#include <algorithm>
+#include <cstring>
+#include <utility>
+#include <vector>
+
+#include "kernels/ingest.h"
 #include "kernels/pixel_format.h"
 
 using anomaly::ColorMatrix;
@@ -110,6 +116,112 @@ GST_START_TEST(test_views) {
 }
 GST_END_TEST;
 
+// A buffer of `size` bytes with the planes of `info` where `offset` and `stride` say.
+static GstBuffer* laid_out(const GstVideoInfo& info, gsize* offset, gint* stride, gsize size) {
+  GstBuffer* buffer = gst_buffer_new_allocate(nullptr, size, nullptr);
+  gst_buffer_memset(buffer, 0, 0xa5, size);
+  gst_buffer_add_video_meta_full(buffer, GST_VIDEO_FRAME_FLAG_NONE, GST_VIDEO_INFO_FORMAT(&info), info.width,
+                                 info.height, GST_VIDEO_INFO_N_PLANES(&info), offset, stride);
+  return buffer;
+}
+
+static std::vector<uint8_t> to_rgb(const GstVideoInfo& info, GstBuffer* buffer) {
+  GstVideoFrame frame;
+  anomaly::FrameView view;
+  std::vector<uint8_t> rgb(static_cast<size_t>(info.width) * info.height * 3);
+  fail_unless(gst_video_frame_map(&frame, &info, buffer, GST_MAP_READ));
+  fail_unless(anomaly::frame_view(frame, &view) && anomaly::frame_fits(frame), "%s",
+              GST_VIDEO_INFO_NAME(&info));
+  anomaly::frame_to_rgb8(view, rgb.data());
+  gst_video_frame_unmap(&frame);
+  return rgb;
+}
+
+// Wherever the planes lie, in whatever order and with whatever strides, the picture is the same.
+GST_START_TEST(test_any_layout) {
+  for (int f = 0; f < anomaly::kPixelFormats; ++f) {
+    GstVideoInfo info;
+    gst_video_info_init(&info);
+    fail_unless(gst_video_info_set_format(
+        &info, gst_video_format_from_string(anomaly::pixel_format_table()[f].name), 37, 21));
+    GstBuffer* tight = gst_buffer_new_allocate(nullptr, GST_VIDEO_INFO_SIZE(&info), nullptr);
+    GstMapInfo map;
+    fail_unless(gst_buffer_map(tight, &map, GST_MAP_WRITE));
+    // No high bits, which formats of 10 bits leave unused.
+    for (gsize i = 0; i < map.size; ++i) map.data[i] = static_cast<guint8>((i * 7 + i / 37) & 3);
+    gst_buffer_unmap(tight, &map);
+
+    gsize offset[GST_VIDEO_MAX_PLANES] = {}, end = 5;
+    gint stride[GST_VIDEO_MAX_PLANES] = {};
+    for (int p = static_cast<int>(GST_VIDEO_INFO_N_PLANES(&info)) - 1; p >= 0; --p) {  // the last one first
+      stride[p] = GST_VIDEO_INFO_PLANE_STRIDE(&info, p) + 13;
+      offset[p] = end;
+      end += static_cast<gsize>(stride[p]) * GST_ROUND_UP_2(info.height) + 3;
+    }
+    GstBuffer* loose = laid_out(info, offset, stride, end);
+    GstVideoFrame from, to;
+    fail_unless(gst_video_frame_map(&from, &info, tight, GST_MAP_READ));
+    fail_unless(gst_video_frame_map(&to, &info, loose, GST_MAP_WRITE));
+    // GStreamer's own copy leaves out the last chroma sample of packed formats of an odd width.
+    const anomaly::PixelFormatInfo& format = anomaly::pixel_format_table()[f];
+    for (int p = 0; p < format.planes; ++p)
+      for (int y = 0; y < anomaly::plane_rows(format, p, info.height); ++y)
+        std::memcpy(static_cast<guint8*>(GST_VIDEO_FRAME_PLANE_DATA(&to, p)) + y * stride[p],
+                    static_cast<guint8*>(GST_VIDEO_FRAME_PLANE_DATA(&from, p)) +
+                        y * GST_VIDEO_FRAME_PLANE_STRIDE(&from, p),
+                    static_cast<size_t>(anomaly::plane_row_bytes(format, p, info.width)));
+    gst_video_frame_unmap(&to);
+    gst_video_frame_unmap(&from);
+    fail_unless(to_rgb(info, tight) == to_rgb(info, loose), "%s", GST_VIDEO_INFO_NAME(&info));
+    gst_buffer_unref(loose);
+    gst_buffer_unref(tight);
+  }
+}
+GST_END_TEST;
+
+static bool fits(const GstVideoInfo& info, gsize* offset, gint* stride, gsize size) {
+  GstBuffer* buffer = laid_out(info, offset, stride, size);
+  GstVideoFrame frame;
+  bool fit = false;
+  if (gst_video_frame_map(&frame, &info, buffer, GST_MAP_READ)) {
+    fit = anomaly::frame_fits(frame);
+    gst_video_frame_unmap(&frame);
+  }
+  gst_buffer_unref(buffer);
+  return fit;
+}
+
+// To the byte: what the kernels would touch is there, or the frame is refused.
+GST_START_TEST(test_fits) {
+  for (int f = 0; f < anomaly::kPixelFormats; ++f) {
+    const anomaly::PixelFormatInfo& format = anomaly::pixel_format_table()[f];
+    for (const auto& [width, height] : {std::pair{1, 1}, {2, 3}, {37, 21}}) {
+      GstVideoInfo info;
+      gst_video_info_init(&info);
+      fail_unless(gst_video_info_set_format(&info, gst_video_format_from_string(format.name), width, height));
+      gsize offset[GST_VIDEO_MAX_PLANES] = {}, end = 0;
+      gint stride[GST_VIDEO_MAX_PLANES] = {};
+      for (int p = 0; p < format.planes; ++p) {
+        stride[p] = anomaly::plane_row_bytes(format, p, width);
+        offset[p] = end;
+        end += static_cast<gsize>(stride[p]) * anomaly::plane_rows(format, p, height);
+      }
+      fail_unless(fits(info, offset, stride, end), "%s", format.name);
+      fail_if(fits(info, offset, stride, end - 1), "%s", format.name);
+      if (height == 1) continue;
+      gint lie[GST_VIDEO_MAX_PLANES];
+      for (const gint wrong : {stride[0] - 1, stride[0] + 1, 0, G_MAXINT, -stride[0], G_MININT + 1}) {
+        std::copy_n(stride, GST_VIDEO_MAX_PLANES, lie);
+        lie[0] = wrong;
+        // Longer rows can be had where other planes come behind them.
+        if (wrong == stride[0] + 1 && format.planes > 1) continue;
+        fail_if(fits(info, offset, lie, end), "%s with a stride of %d", format.name, wrong);
+      }
+    }
+  }
+}
+GST_END_TEST;
+
 GST_START_TEST(test_unknown) {
   anomaly::PixelFormat format;
   fail_if(anomaly::pixel_format(GST_VIDEO_FORMAT_UNKNOWN, &format));
@@ -128,6 +240,8 @@ static Suite* videoview_suite() {
   tcase_add_test(tests, test_colorimetry);
   tcase_add_test(tests, test_chroma_site);
   tcase_add_test(tests, test_views);
+  tcase_add_test(tests, test_any_layout);
+  tcase_add_test(tests, test_fits);
   tcase_add_test(tests, test_unknown);
   return suite;
 }
