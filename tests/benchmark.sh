@@ -29,6 +29,12 @@ section "kernels (milliseconds)"
 section "compact bundle, one frame, by stage"
 "$build/tests/engine/bench_framework" "$compact" 20
 
+section "anomalydetect beyond resize and networks"
+"$build/tests/gst/bench_element" "$build/tests/gst/test.safetensors"
+
+section "metadata and drawing"
+"$build/tests/gst/bench_overlay"
+
 if [ -e "$video" ]; then
   section "decode, detect, overlay: $(basename "$video")"
   for properties in "" "max-in-flight=2" "method=softmax-entropy"; do

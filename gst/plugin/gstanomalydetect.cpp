@@ -226,7 +226,7 @@ static GstFlowReturn take_frame(GstAnomalyDetect* self, GstBuffer* buffer) {
       times.running = gst_segment_to_running_time(&segment, GST_FORMAT_TIME, GST_BUFFER_PTS(buffer));
       times.stream = gst_segment_to_stream_time(&segment, GST_FORMAT_TIME, GST_BUFFER_PTS(buffer));
     }
-    const bool late = is_late(self, buffer, times);
+    const bool late = state.queue->can_repeat() && is_late(self, buffer, times);
     const DetectConfig config = config_now(self);
     const anomaly::MappedFrame frame(state.info, buffer);
     state.queue->push(std::exchange(buffer, nullptr), frame.view(), config, times, late);
@@ -322,15 +322,13 @@ static gboolean gst_anomaly_detect_src_activate_mode([[maybe_unused]] GstPad* pa
                                                      GstPadMode mode, gboolean active) {
   State& state = *GST_ANOMALY_DETECT(parent)->state;
   if (mode != GST_PAD_MODE_PUSH) return FALSE;
+  if (active && state.in_flight) state.queue->clear();
+  state.signal->interrupt(!active);
   if (!state.in_flight) return TRUE;
-  if (active) {
-    state.queue->clear();
-    state.signal->interrupt(false);
+  if (active)
     state.output->start_task();
-  } else {
-    state.signal->interrupt(true);
+  else
     state.output->stop_task();
-  }
   return TRUE;
 }
 

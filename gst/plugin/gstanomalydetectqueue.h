@@ -57,6 +57,9 @@ class DetectQueue {
   // The next frame is computed, by `model`; those inside keep theirs, which goes with the last of them.
   void set_model(std::shared_ptr<const DetectModel> model);
 
+  // Whether an earlier frame's map could stand for the next one's.
+  bool can_repeat() const noexcept { return since_computed_ >= 0; }
+
   // Queues `buffer` (taken over, whatever happens), which holds `view`; it is read before this returns.
   // `config`: what the properties that may change say now. late: do not compute it if an earlier
   // frame's map can stand for its own.

@@ -267,6 +267,33 @@ TEST(ends) {
   }
 }
 
+// A camera into a sink that keeps time: every frame arrives, and the pipeline knows how long frames are held.
+TEST(live) {
+  Stream stream(
+      "anomalytestsrc is-live=true num-buffers=40 ! video/x-raw,format=I420,width=96,height=54,"
+      "framerate=50/1",
+      "max-in-flight=3", "sync=true");
+  CHECK(gst_element_set_state(stream.pipeline(), GST_STATE_PLAYING) == GST_STATE_CHANGE_ASYNC ||
+        gst_element_get_state(stream.pipeline(), nullptr, nullptr, 0) == GST_STATE_CHANGE_NO_PREROLL);
+  stream.wait_for_frames(20);
+  GstElement* sink = stream.element("sink");
+  GstPad* pad = gst_element_get_static_pad(sink, "sink");
+  GstQuery* query = gst_query_new_latency();
+  CHECK(gst_pad_peer_query(pad, query));
+  gboolean is_live = FALSE;
+  GstClockTime min = 0, max = 0;
+  gst_query_parse_latency(query, &is_live, &min, &max);
+  CHECK(is_live);
+  CHECK(min > 20 * GST_MSECOND);  // the source's own frame, and more
+  CHECK(max >= min);
+  gst_query_unref(query);
+  gst_object_unref(pad);
+  gst_object_unref(sink);
+  stream.wait_for(GST_MESSAGE_EOS);
+  CHECK_EQ(stream.timestamps().size(), size_t{40});
+  stream.check();
+}
+
 // The same frame through a file, a pipe and a live source gives the same map.
 TEST(paths_agree) {
   constexpr gsize size = 96 * 54 * 3;
