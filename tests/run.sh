@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # Sets up (Debian packages, LibTorch, build) and runs every test. The last line is "N passed, N failed, N skipped".
 #
-# usage: tests/run.sh [SUITE...]     suites: kernels, engine, tools, gst, pipelines (default: all)
+# usage: tests/run.sh [SUITE...]     suites: kernels, engine, eval, tools, gst, pipelines (default: all)
 set -euo pipefail
 
 root=$(cd "$(dirname "$0")/.." && pwd)

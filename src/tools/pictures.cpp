@@ -51,13 +51,11 @@ std::vector<uint8_t> read_file(const std::string& path) {
   return bytes;
 }
 
-}  // namespace
-
-Picture read_picture(const std::string& path) {
+cv::Mat decoded(const std::string& path, int flags) {
   const std::vector<uint8_t> bytes = read_file(path);
   cv::Mat image;
   try {
-    if (!bytes.empty()) image = cv::imdecode(bytes, cv::IMREAD_COLOR | cv::IMREAD_IGNORE_ORIENTATION);
+    if (!bytes.empty()) image = cv::imdecode(bytes, flags);
   } catch (const cv::Exception& e) {
     throw Error(ErrorKind::Io, path + ": not a picture that can be read (" + first_line(e.err.c_str()) + ")");
   }
@@ -65,6 +63,13 @@ Picture read_picture(const std::string& path) {
   if (image.cols > kMaxSide || image.rows > kMaxSide)
     throw Error(ErrorKind::Io, path + ": " + std::to_string(image.cols) + "x" + std::to_string(image.rows) +
                                    " pixels exceed the limit of " + std::to_string(kMaxSide) + " a side");
+  return image;
+}
+
+}  // namespace
+
+Picture read_picture(const std::string& path) {
+  const cv::Mat image = decoded(path, cv::IMREAD_COLOR | cv::IMREAD_IGNORE_ORIENTATION);
   Picture picture;
   picture.width = image.cols;
   picture.height = image.rows;
@@ -73,6 +78,22 @@ Picture read_picture(const std::string& path) {
   for (int y = 0; y < image.rows; ++y)
     std::memcpy(picture.bgr.data() + row * static_cast<size_t>(y), image.ptr(y), row);
   return picture;
+}
+
+GreyMap read_grey8(const std::string& path) {
+  const cv::Mat image = decoded(path, cv::IMREAD_UNCHANGED);
+  if (image.type() != CV_8UC1)
+    throw Error(ErrorKind::Io, path + ": " + std::to_string(image.channels()) + " channels of " +
+                                   std::to_string(8 * image.elemSize1()) +
+                                   " bits, where a mask or label map has one of 8 bits");
+  GreyMap map;
+  map.width = image.cols;
+  map.height = image.rows;
+  const auto row = static_cast<size_t>(image.cols);
+  map.values.resize(row * static_cast<size_t>(image.rows));
+  for (int y = 0; y < image.rows; ++y)
+    std::memcpy(map.values.data() + row * static_cast<size_t>(y), image.ptr(y), row);
+  return map;
 }
 
 void write_grey16(const std::string& path, const std::vector<uint16_t>& values, int width, int height) {

@@ -16,6 +16,13 @@ struct Picture {
 // 16-bit, grey and transparent pictures come as 8-bit colour. Sizes 1..32768.
 Picture read_picture(const std::string& path);
 
+// A map of numbers: one 8-bit channel, as masks and label maps are stored. Anything else is refused.
+struct GreyMap {
+  int width = 0, height = 0;
+  std::vector<uint8_t> values;  // height x width
+};
+GreyMap read_grey8(const std::string& path);
+
 // 16-bit grey PNG; `values`: height x width. Written under another name and renamed.
 void write_grey16(const std::string& path, const std::vector<uint16_t>& values, int width, int height);
 

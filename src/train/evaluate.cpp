@@ -136,7 +136,7 @@ void evaluate(const Session& session, const std::string& bundle_path, const std:
     }
     std::printf("\n%s\n%-24s %8s %8s %8s\n", title, "method", "AP", "FPR95", "AUROC");
     Json table = Json::object();
-    for (const auto& [method, ranking] : rankings) {
+    for (auto& [method, ranking] : rankings) {
       const RankingMeasures measures = ranking.measure();
       print_row(method, measures);
       table.set(method, to_json(measures));

@@ -4,63 +4,28 @@
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/upsample_bilinear2d.h>
 
-#include <cmath>
-#include <limits>
+#include <algorithm>
 #include <opencv2/imgproc.hpp>
 
 #include "src/train/batches.h"
 
 namespace anomaly::train {
 
-IouCounter::IouCounter(const DatasetConfig& config) {
-  value_of_train_id_.fill(-1);
-  for (const auto& ids : config.groups) {
-    if (ids.empty()) continue;
-    for (const int id : ids)
-      if (value_of_train_id_[static_cast<size_t>(id)] < 0)
-        value_of_train_id_[static_cast<size_t>(id)] = static_cast<int>(groups_.size());
-    groups_.push_back(ids);
-  }
-  hit_.assign(groups_.size(), 0);
-  truth_ = predicted_ = hit_;
-}
-
 void IouCounter::add(const cv::Mat& predicted, const cv::Mat& groups, const Groups& all) {
-  std::array<int, 256> value_of_group;
-  value_of_group.fill(-1);
+  constexpr uint8_t kIgnored =
+      255;  // no data set has a value of that number: a configuration lists up to 255
+  std::array<uint8_t, 256> value_of_group;
+  value_of_group.fill(kIgnored);
   for (size_t g = 0; g < all.all().size(); ++g)
     for (size_t v = 0; v < groups_.size(); ++v) {
       std::vector<int> sorted = groups_[v];
       std::sort(sorted.begin(), sorted.end());
-      if (sorted == all.all()[g]) value_of_group[g] = static_cast<int>(v);
+      if (sorted == all.all()[g]) value_of_group[g] = static_cast<uint8_t>(v);
     }
-  for (int y = 0; y < groups.rows; ++y)
-    for (int x = 0; x < groups.cols; ++x) {
-      const int truth = value_of_group[groups.at<uint8_t>(y, x)];
-      if (truth < 0) continue;
-      const int guess = value_of_train_id_[predicted.at<uint8_t>(y, x)];
-      ++truth_[static_cast<size_t>(truth)];
-      if (guess >= 0) ++predicted_[static_cast<size_t>(guess)];
-      if (guess == truth) ++hit_[static_cast<size_t>(truth)];
-    }
-}
-
-std::vector<double> IouCounter::per_class() const {
-  std::vector<double> values;
-  for (size_t v = 0; v < hit_.size(); ++v) {
-    const int64_t all = truth_[v] + predicted_[v] - hit_[v];
-    values.push_back(all == 0 ? std::numeric_limits<double>::quiet_NaN()
-                              : static_cast<double>(hit_[v]) / static_cast<double>(all));
-  }
-  return values;
-}
-
-double IouCounter::mean() const {
-  double sum = 0;
-  int count = 0;
-  for (const double value : per_class())
-    if (!std::isnan(value)) sum += value, ++count;
-  return count == 0 ? 0 : sum / count;
+  cv::Mat values;
+  cv::LUT(groups, cv::Mat(1, 256, CV_8U, value_of_group.data()), values);
+  const cv::Mat guesses = predicted.isContinuous() ? predicted : predicted.clone();
+  counter_.add(guesses.ptr(), values.ptr(), values.total());
 }
 
 cv::Mat predict_labels(const Segmenter& segmenter, const cv::Mat& rgb, const std::array<int, 2>& size) {

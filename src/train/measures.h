@@ -10,25 +10,25 @@
 #include <string>
 #include <vector>
 
+#include "src/eval/iou.h"
 #include "src/train/frames.h"
 
 namespace anomaly::train {
 
-// Intersection over union over the label values of one data set: a predicted train id counts as the first of
-// the data set's groups that holds it (as none where no group does).
+// eval::IouCounter over the label values of one data set, those whose group is not empty, for frames that
+// hold groups of all data sets instead of label values.
 class IouCounter {
  public:
-  explicit IouCounter(const DatasetConfig& config);
+  explicit IouCounter(const DatasetConfig& config) : groups_(config.groups), counter_(config.groups) {}
   // predicted: H x W train ids. groups: H x W indices into `all`, other values ignored.
   void add(const cv::Mat& predicted, const cv::Mat& groups, const Groups& all);
   // NaN for a value that neither occurs nor is predicted.
-  std::vector<double> per_class() const;
-  double mean() const;  // over the values that occur or are predicted
+  std::vector<double> per_class() const { return counter_.per_value(); }
+  double mean() const { return counter_.mean(); }  // over the values that occur or are predicted
 
  private:
-  std::vector<std::vector<int>> groups_;
-  std::array<int, 256> value_of_train_id_;
-  std::vector<int64_t> hit_, truth_, predicted_;
+  eval::LabelGroups groups_;
+  eval::IouCounter counter_;
 };
 
 // Logits for a normalised batch of one picture.
