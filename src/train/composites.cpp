@@ -5,6 +5,7 @@
 #include <ATen/ops/stack.h>
 
 #include <algorithm>
+#include <array>
 #include <opencv2/imgproc.hpp>
 
 #include "src/error.h"
@@ -13,6 +14,11 @@
 namespace anomaly::train {
 
 namespace {
+
+// Train ids that a relabelled segment may get, each as often as in the list of the authors' published
+// training code: roads, people and cars more often than the rest; no pole, light, sky or train.
+constexpr std::array<uint8_t, 25> kNewClasses = {0,  0,  0,  1,  2,  3,  4,  7,  8,  11, 11, 11, 12,
+                                                 13, 13, 13, 13, 13, 13, 13, 14, 15, 17, 18, 9};
 
 cv::Mat view(const at::Tensor& map) {
   return cv::Mat(static_cast<int>(map.size(0)), static_cast<int>(map.size(1)), CV_8UC1,
@@ -39,11 +45,27 @@ void relabel(Random& random, cv::Mat labels, cv::Mat changed) {
     const int chosen = fitting[static_cast<size_t>(random.below(static_cast<int64_t>(fitting.size())))];
     const cv::Mat segment = components == chosen;
     if (cv::countNonZero(changed & segment) > 0) continue;
-    const uint8_t other = static_cast<uint8_t>((id + 1 + random.below(18)) % 19);
+    uint8_t other = id;
+    while (other == id)
+      other = kNewClasses[static_cast<size_t>(random.below(static_cast<int64_t>(kNewClasses.size())))];
     labels.setTo(other, segment);
     changed.setTo(1, segment);
     ++done;
   }
+}
+
+// What the framework made of a frame, at map size. target: 8UC1 at segmentation size.
+DissimilaritySample sample_of(const Pipeline& pipeline, const at::Tensor& frame, const FrameTensors& out,
+                              const cv::Mat& target) {
+  DissimilaritySample sample;
+  sample.frame = pipeline.at_map_size(frame);
+  sample.synthesis = out.at("synthesis");
+  sample.labels = pipeline.at_map_size(out.at("labels"));
+  sample.maps = at::stack({pipeline.at_map_size(out.at("entropy")), out.at("perceptual"),
+                           pipeline.at_map_size(out.at("distance"))});
+  sample.target =
+      pipeline.at_map_size(at::from_blob(target.data, {target.rows, target.cols}, at::kByte).clone());
+  return sample;
 }
 
 }  // namespace
@@ -52,6 +74,8 @@ CompositeOptions CompositeOptions::from_json(const Json& stage) {
   CompositeOptions options;
   options.paste = stage.number_or("paste", options.paste);
   options.relabel = stage.number_or("relabel", options.relabel);
+  options.decoys = stage.number_or("decoys", options.decoys);
+  options.paste_options.shadow = stage.number_or("shadow", options.paste_options.shadow);
   options.most_objects = stage.int_or("most_objects", options.most_objects);
   if (const Json* value = stage.find("void_is_anomaly")) options.void_is_anomaly = value->as_bool();
   options.paste_options.height_low = stage.number_or("object_height_low", options.paste_options.height_low);
@@ -65,9 +89,14 @@ CompositeOptions CompositeOptions::from_json(const Json& stage) {
   return options;
 }
 
-DissimilaritySample make_sample(const Session& session, const Pipeline& pipeline,
-                                const std::vector<PastedObject>& objects, const CompositeOptions& options,
-                                uint64_t stream, int64_t index) {
+Cutouts Cutouts::read(const Session& session, bool held_out) {
+  if (session.config.objects.json.empty()) return {};
+  return {read_objects(session.data, session.config.objects, held_out, ObjectKind::Foreign),
+          read_objects(session.data, session.config.objects, held_out, ObjectKind::Street)};
+}
+
+DissimilaritySample make_sample(const Session& session, const Pipeline& pipeline, const Cutouts& cutouts,
+                                const CompositeOptions& options, uint64_t stream, int64_t index) {
   Random random({session.config.seed, stream, static_cast<uint64_t>(index)});
   const Frame& source = draw_frame(session.datasets, false, random);
   const bool exact =
@@ -78,13 +107,16 @@ DissimilaritySample make_sample(const Session& session, const Pipeline& pipeline
   const int height = pipeline.info().segmentation_height, width = pipeline.info().segmentation_width;
   cv::Mat rgb = source.rgb.clone(), groups = source.groups;
   random_crop({height, width, height, width, 1.0, 1.5, 0}, random, rgb, groups);
-  cv::Mat mask = cv::Mat::zeros(height, width, CV_8UC1);
-  if (random.chance(options.paste)) {
-    const int64_t count = 1 + random.below(options.most_objects);
-    for (int64_t i = 0; i < count; ++i)
+  cv::Mat mask(groups == Groups::kAnomaly);
+  mask.setTo(1, mask);
+  const auto paste_some = [&](const std::vector<PastedObject>& objects, uint8_t value) {
+    if (objects.empty()) return;
+    for (int64_t left = 1 + random.below(options.most_objects); left > 0; --left)
       paste(objects[static_cast<size_t>(random.below(static_cast<int64_t>(objects.size())))],
-            options.paste_options, random, rgb, mask);
-  }
+            options.paste_options, random, rgb, mask, value);
+  };
+  if (random.chance(options.decoys)) paste_some(cutouts.street, 0);
+  if (random.chance(options.paste)) paste_some(cutouts.foreign, 1);
   // After pasting: light, blur and noise are then the camera's, of frame and objects alike.
   if (random.chance(0.7)) random_appearance(random, rgb);
 
@@ -97,15 +129,16 @@ DissimilaritySample make_sample(const Session& session, const Pipeline& pipeline
 
   cv::Mat target = mask | changed;
   target.setTo(options.void_is_anomaly ? 1 : 255, (groups == Groups::kIgnore) & (target == 0));
-  at::Tensor target_tensor = at::from_blob(target.data, {height, width}, at::kByte).clone();
-  DissimilaritySample sample;
-  sample.frame = pipeline.at_map_size(frame);
-  sample.synthesis = out.at("synthesis");
-  sample.labels = pipeline.at_map_size(out.at("labels"));
-  sample.maps = at::stack({pipeline.at_map_size(out.at("entropy")), out.at("perceptual"),
-                           pipeline.at_map_size(out.at("distance"))});
-  sample.target = pipeline.at_map_size(target_tensor);
-  return sample;
+  return sample_of(pipeline, frame, out, target);
+}
+
+DissimilaritySample make_ordinary(const Pipeline& pipeline, const cv::Mat& rgb) {
+  const at::Tensor frame = pipeline.frame(rgb);
+  FrameTensors out = pipeline.segment(frame);
+  pipeline.synthesise(frame, out);
+  return sample_of(
+      pipeline, frame, out,
+      cv::Mat::zeros(pipeline.info().segmentation_height, pipeline.info().segmentation_width, CV_8UC1));
 }
 
 }  // namespace anomaly::train

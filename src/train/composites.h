@@ -24,14 +24,24 @@ struct CompositeOptions {
   double paste = 0.6;    // share of the samples with pasted objects
   double relabel = 0.4;  // share in which some segments get another class before synthesis
   int64_t most_objects = 3;
+  double decoys = 0.3;  // share of the samples with pasted people and vehicles, which are no anomalies
   bool void_is_anomaly = false;  // unlabelled pixels: anomalies as in the papers, or ignored
   PasteOptions paste_options;
   static CompositeOptions from_json(const Json& stage);
 };
 
+// What is there to paste.
+struct Cutouts {
+  std::vector<PastedObject> foreign, street;
+  // Throws what read_objects throws. Without "objects" in the configuration: none.
+  static Cutouts read(const Session& session, bool held_out);
+};
+
 // The sample of `index`: a function of the session's seed, the index and the networks alone.
-DissimilaritySample make_sample(const Session& session, const Pipeline& pipeline,
-                                const std::vector<PastedObject>& objects, const CompositeOptions& options,
-                                uint64_t stream, int64_t index);
+DissimilaritySample make_sample(const Session& session, const Pipeline& pipeline, const Cutouts& cutouts,
+                                const CompositeOptions& options, uint64_t stream, int64_t index);
+
+// The frame as it is: nothing in it is anomalous.
+DissimilaritySample make_ordinary(const Pipeline& pipeline, const cv::Mat& rgb);
 
 }  // namespace anomaly::train

@@ -23,14 +23,37 @@ std::array<int, 2> read_size(const Json& json) {
   return size;
 }
 
+DatasetConfig::Scenes read_scenes(const std::string& name, const Json& json) {
+  DatasetConfig::Scenes scenes;
+  scenes.drives = json.at("drives").as_int();
+  scenes.frames_per_drive = json.int_or("frames_per_drive", 8);
+  scenes.height = static_cast<int>(json.int_or("height", scenes.height));
+  scenes.width = static_cast<int>(json.int_or("width", scenes.width));
+  if (const Json* anomalies = json.find("anomalies")) scenes.anomalies = anomalies->as_bool();
+  if (scenes.drives < 1 || scenes.drives > 100000 || scenes.frames_per_drive < 1 ||
+      scenes.frames_per_drive > 1000 || scenes.height < 32 || scenes.height > 2048 || scenes.width < 32 ||
+      scenes.width > 4096)
+    throw JsonError("data set " + name +
+                    ": scenes need 1 to 100000 drives of 1 to 1000 frames, 32 to 2048 high, 32 to 4096 wide");
+  return scenes;
+}
+
 DatasetConfig read_dataset(const std::string& name, const Json& json) {
   DatasetConfig dataset;
   dataset.name = name;
-  dataset.images = json.at("images").as_string();
-  dataset.labels = json.at("labels").as_string();
+  if (const Json* scenes = json.find("scenes"))
+    dataset.scenes = read_scenes(name, *scenes);
+  else {
+    dataset.images = json.at("images").as_string();
+    dataset.labels = json.at("labels").as_string();
+  }
   dataset.weight = json.number_or("weight", 1);
   if (!(dataset.weight > 0)) throw JsonError("the weight of data set " + name + " is not positive");
   if (const Json* exact = json.find("exact_geometry")) dataset.exact_geometry = exact->as_bool();
+  if (dataset.scenes.drives > 0) {  // every train id for itself
+    for (int id = 0; id < 19; ++id) dataset.groups.push_back({id});
+    return dataset;
+  }
   for (const Json& group : json.at("groups").items()) {
     std::vector<int> ids;
     for (const Json& id : group.items()) {
@@ -67,6 +90,9 @@ Config Config::read(const std::string& path) {
       config.objects.panoptic = objects->at("panoptic").as_string();
       config.objects.json = objects->at("json").as_string();
       config.objects.held_out = objects->int_or("held_out", config.objects.held_out);
+      if (const Json* categories = objects->find("held_out_categories"))
+        for (const Json& category : categories->items())
+          config.objects.held_out_categories.push_back(category.as_string());
     }
     if (const Json* test = json.find("test")) config.test = read_dataset("test", *test);
     config.networks = json.at("networks");

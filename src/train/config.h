@@ -17,13 +17,20 @@ namespace anomaly::train {
 struct DatasetConfig {
   std::string name, images, labels;
   std::vector<std::vector<int>> groups;
+  // In place of folders: drives of the procedural scene, labelled by their maker.
+  struct Scenes {
+    int64_t drives = 0, frames_per_drive = 1;  // 0 drives: the folders
+    int height = 360, width = 640;
+    bool anomalies = false;  // with foreign things in them, marked as such
+  } scenes;
   double weight = 1;            // share of this set's frames among the samples, relative to the others'
   bool exact_geometry = false;  // labels fine enough for synthesis and dissimilarity
 };
 
 struct ObjectsConfig {
   std::string images, panoptic, json;
-  int64_t held_out = 15;  // pictures, the last ones by name, kept for evaluation
+  int64_t held_out = 15;                         // pictures, the last ones by name, kept for evaluation
+  std::vector<std::string> held_out_categories;  // never trained on, in no picture
 };
 
 struct Config {

@@ -3,16 +3,12 @@
 // the frozen framework made once (known frames, relabelled segments, pasted objects), mirrored at random.
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/cross_entropy_loss.h>
-#include <ATen/ops/stack.h>
+#include <ATen/ops/full.h>
 #include <ATen/ops/tensor.h>
 
 #include <algorithm>
 #include <cstdio>
-#include <filesystem>
-#include <opencv2/imgcodecs.hpp>
-#include <opencv2/imgproc.hpp>
 
-#include "src/bundle/safetensors.h"
 #include "src/error.h"
 #include "src/networks/compact_dissimilarity.h"
 #include "src/train/batches.h"
@@ -20,89 +16,13 @@
 #include "src/train/composites.h"
 #include "src/train/network_setup.h"
 #include "src/train/progress.h"
-#include "src/train/ranking.h"
+#include "src/train/sample_pool.h"
 #include "src/train/session.h"
 #include "src/train/stage_loop.h"
 
 namespace anomaly::train {
 
 namespace {
-
-struct Batch {
-  at::Tensor frame, synthesis, labels, maps, target;
-};
-
-Batch make_batch(const std::vector<DissimilaritySample>& pool, const std::vector<size_t>& chosen,
-                 const std::vector<bool>& mirrored) {
-  std::vector<at::Tensor> frames, syntheses, labels, maps, targets;
-  for (size_t i = 0; i < chosen.size(); ++i) {
-    const DissimilaritySample& sample = pool[chosen[i]];
-    const auto flipped = [&](const at::Tensor& tensor, int64_t axis) {
-      return mirrored[i] ? tensor.flip({axis}) : tensor;
-    };
-    frames.push_back(flipped(sample.frame, 1));
-    syntheses.push_back(flipped(sample.synthesis, 1));
-    labels.push_back(flipped(sample.labels, 1));
-    maps.push_back(flipped(sample.maps, 2));
-    targets.push_back(flipped(sample.target, 1));
-  }
-  const auto pictures = [](const std::vector<at::Tensor>& all) {
-    return normalised(at::stack(all).to(at::kFloat).div_(255).permute({0, 3, 1, 2}));
-  };
-  return {pictures(frames), pictures(syntheses), at::stack(labels), at::stack(maps).to(at::kFloat).div_(255),
-          at::stack(targets).to(at::kLong)};
-}
-
-std::vector<DissimilaritySample> make_pool(const Session& session, const Pipeline& pipeline,
-                                           const std::vector<PastedObject>& objects,
-                                           const CompositeOptions& options, uint64_t stream, int64_t count) {
-  std::vector<DissimilaritySample> pool;
-  Progress progress(stream == 3 ? "samples" : "validation samples", 0, count, 1, "");
-  for (int64_t i = 0; i < count; ++i) {
-    pool.push_back(make_sample(session, pipeline, objects, options, stream, i));
-    progress.step(i, 0);
-  }
-  return pool;
-}
-
-// Average precision of channel 1 over the pool's labelled pixels.
-double pool_precision(CompactDissimilarity& network, const std::vector<DissimilaritySample>& pool) {
-  const at::NoGradGuard no_grad;
-  Ranking ranking;
-  for (size_t i = 0; i < pool.size(); ++i) {
-    const Batch batch = make_batch(pool, {i}, {false});
-    const at::Tensor logits = network(batch.frame, batch.synthesis, batch.labels, batch.maps);
-    ranking.add(logits.softmax(1).select(1, 1).squeeze(0), pool[i].target);
-  }
-  return ranking.measure().average_precision;
-}
-
-// A row a sample: frame, synthesis, entropy, perceptual difference, score, truth.
-void write_preview(const std::string& path, CompactDissimilarity& network,
-                   const std::vector<DissimilaritySample>& pool) {
-  const at::NoGradGuard no_grad;
-  cv::Mat sheet;
-  for (size_t i = 0; i < std::min<size_t>(8, pool.size()); ++i) {
-    const Batch batch = make_batch(pool, {i}, {false});
-    const at::Tensor score =
-        network(batch.frame, batch.synthesis, batch.labels, batch.maps).softmax(1).select(1, 1).squeeze(0);
-    const auto grey = [](const at::Tensor& map) {  // h x w in [0, 1]
-      return tensor_to_pictures(map.unsqueeze(0).unsqueeze(0).expand({1, 3, -1, -1})).at(0);
-    };
-    const auto colour = [](const at::Tensor& bytes) {
-      return tensor_to_pictures(bytes.to(at::kFloat).div(255).permute({2, 0, 1}).unsqueeze(0)).at(0);
-    };
-    cv::Mat row;
-    cv::hconcat(std::vector<cv::Mat>{colour(pool[i].frame), colour(pool[i].synthesis),
-                                     grey(pool[i].maps[0].to(at::kFloat).div(255)),
-                                     grey(pool[i].maps[1].to(at::kFloat).div(255)), grey(score),
-                                     grey(pool[i].target.eq(1).to(at::kFloat))},
-                row);
-    sheet.push_back(row);
-  }
-  cv::cvtColor(sheet, sheet, cv::COLOR_RGB2BGR);
-  cv::imwrite(path, sheet);
-}
 
 // Copies where every tensor has the same shape on both sides.
 void start_from(const NamedTensors& from, const NamedTensors& to) {
@@ -125,7 +45,11 @@ void train(Session& session, const std::string& name) {
       read_stage(session.checkpoint("segmentation"), "average.stem.", !session.partial);
   for (const auto& [from, to] : {std::pair{"half.", "layers.0."}, std::pair{"quarter.", "layers.1."}})
     start_from(strip_prefix(from, trunk), strip_prefix(to, named_tensors(*network->image_encoder())));
-  StageState state(session, name, architecture, *network);
+  const int64_t hard_negatives = stage.int_or("hard_negatives", 0);
+  if (hard_negatives < 0 || hard_negatives > 100000)
+    throw Error(ErrorKind::BadSettings, "stage " + name + ": hard_negatives must be 0 to 100000");
+  at::Tensor mined = at::full({std::max<int64_t>(1, hard_negatives)}, -1, at::kLong);
+  StageState state(session, name, architecture, *network, nullptr, {{"mined", mined}});
   if (state.complete()) {
     std::printf("%s: complete\n", name.c_str());
     return;
@@ -134,47 +58,70 @@ void train(Session& session, const std::string& name) {
   write_bundle(session, parts, {"segmentation", "perceptual", "encoder", "generator"}, {});
   const Pipeline pipeline(parts);
   const CompositeOptions composites = CompositeOptions::from_json(stage);
-  const auto objects = read_objects(session.data, session.config.objects, false);
-  std::printf("%s: %zu objects to paste\n", name.c_str(), objects.size());
-  const auto pool = make_pool(session, pipeline, objects, composites, 3, stage.int_or("samples", 2000));
+  const Cutouts cutouts = Cutouts::read(session, false);
+  std::printf("%s: %zu foreign objects, %zu people and vehicles to paste\n", name.c_str(),
+              cutouts.foreign.size(), cutouts.street.size());
+  auto pool = make_pool(session, pipeline, cutouts, composites, 3, stage.int_or("samples", 2000));
   // Validation: held-out frames and objects.
   Session held_out;
   held_out.config = session.config;
   for (const Dataset& dataset : session.datasets)
     if (!dataset.held_out.empty()) held_out.datasets.push_back({dataset.config, dataset.held_out, {}});
-  const auto validation =
-      make_pool(held_out, pipeline, read_objects(session.data, session.config.objects, true), composites, 4,
-                stage.int_or("validation_samples", 60));
+  const auto validation = make_pool(held_out, pipeline, Cutouts::read(session, true), composites, 4,
+                                    stage.int_or("validation_samples", 60));
 
   const at::Tensor weights = at::tensor({1.0f, static_cast<float>(stage.number_or("anomaly_weight", 5))});
-  const auto batch_of = [&](int64_t step) {
-    Random random({session.config.seed, 5, static_cast<uint64_t>(step)});
-    std::vector<size_t> chosen;
-    std::vector<bool> mirrored;
-    for (int64_t i = 0; i < state.batch(); ++i) {
-      chosen.push_back(static_cast<size_t>(random.below(static_cast<int64_t>(pool.size()))));
-      mirrored.push_back(random.chance(0.5));
-    }
-    return make_batch(pool, chosen, mirrored);
-  };
-  Prefetch<Batch> batches(batch_of, state.first_step(), state.end_step());
+  const int64_t epoch = std::max<int64_t>(1, static_cast<int64_t>(pool.size()) / state.batch());
+  // Until `mine_at`, the pool; from there on, ordinary frames that the network takes for strange are part of
+  // it.
+  const int64_t mine_at =
+      hard_negatives > 0
+          ? std::max<int64_t>(1, static_cast<int64_t>(0.5 * static_cast<double>(state.steps())))
+          : state.steps();
   Progress progress(name, state.first_step(), state.steps(), state.batch(), session.work + "/losses.csv");
-  network->train();
-  for (int64_t step = state.first_step(); step < state.end_step(); ++step) {
-    const Batch batch = batches.take();
-    const at::Tensor logits = network(batch.frame, batch.synthesis, batch.labels, batch.maps);
-    const at::Tensor loss = at::cross_entropy_loss(logits, batch.target, weights, at::Reduction::Mean, 255);
-    loss.backward();
-    progress.step(step, loss.item<double>());
-    if (!state.advance(step)) continue;
-    CompactDissimilarity averaged(options);
-    copy_tensors(state.average(), named_tensors(*averaged));
-    averaged->eval();
-    const double precision = pool_precision(averaged, validation);
-    std::printf("%s step %lld: average precision %.4f on held-out composites\n", name.c_str(),
-                static_cast<long long>(step + 1), precision);
-    std::fflush(stdout);
-    write_preview(session.work + "/" + name + ".png", averaged, validation);
+  for (int64_t start = state.first_step(); start < state.end_step();) {
+    if (start >= mine_at) {
+      if (mined[0].item<int64_t>() < 0) {
+        network->eval();
+        const auto indices =
+            find_hard_negatives(session, pipeline, network, 4 * hard_negatives, hard_negatives);
+        for (size_t i = 0; i < indices.size(); ++i) mined[static_cast<int64_t>(i)] = indices[i];
+      }
+      for (int64_t i = 0; i < hard_negatives; ++i)
+        pool.push_back(make_negative(session, pipeline, mined[i].item<int64_t>()));
+    }
+    const auto batch_of = [&](int64_t step) {
+      Random random({session.config.seed, 5, static_cast<uint64_t>(step)});
+      std::vector<size_t> chosen;
+      std::vector<bool> mirrored;
+      for (int64_t i = 0; i < state.batch(); ++i) {
+        chosen.push_back(static_cast<size_t>(random.below(static_cast<int64_t>(pool.size()))));
+        mirrored.push_back(random.chance(0.5));
+      }
+      return make_batch(pool, chosen, mirrored);
+    };
+    const int64_t end = start < mine_at ? std::min(mine_at, state.end_step()) : state.end_step();
+    Prefetch<DissimilarityBatch> batches(batch_of, start, end);
+    network->train();
+    for (int64_t step = start; step < end; ++step) {
+      const DissimilarityBatch batch = batches.take();
+      const at::Tensor logits = network(batch.frame, batch.synthesis, batch.labels, batch.maps);
+      const at::Tensor loss = at::cross_entropy_loss(logits, batch.target, weights, at::Reduction::Mean, 255);
+      loss.backward();
+      progress.step(step, loss.item<double>());
+      const bool saved = state.advance(step), epoch_over = (step + 1) % epoch == 0;
+      if (!saved && !(epoch_over && state.follows_validation())) continue;
+      CompactDissimilarity averaged(options);
+      copy_tensors(state.average(), named_tensors(*averaged));
+      averaged->eval();
+      const PoolMeasures measures = measure_pool(averaged, validation, weights);
+      if (epoch_over) state.end_epoch(step, measures.loss);
+      std::printf("%s step %lld: average precision %.4f, loss %.4f on held-out composites\n", name.c_str(),
+                  static_cast<long long>(step + 1), measures.average_precision, measures.loss);
+      std::fflush(stdout);
+      if (saved) write_preview(session.work + "/" + name + ".png", averaged, validation);
+    }
+    start = end;
   }
 }
 

@@ -2,6 +2,8 @@
 // Stage `ensemble`: the papers' grid search of the four weights on held-out composites, the default threshold
 // from held-out normal frames, bounds for normalization=fixed; then the finished bundle.
 #include <ATen/TensorOperators.h>
+#include <ATen/ops/ones.h>
+#include <ATen/ops/softplus.h>
 
 #include <algorithm>
 #include <cmath>
@@ -10,6 +12,7 @@
 #include "src/error.h"
 #include "src/train/bundle_writer.h"
 #include "src/train/composites.h"
+#include "src/train/optimizer.h"
 #include "src/train/pipeline.h"
 #include "src/train/ranking.h"
 #include "src/train/session.h"
@@ -82,6 +85,45 @@ std::array<double, 4> search(const std::vector<Scored>& all, const std::string& 
   return best;
 }
 
+// The score before the softmax of the learned ensemble: the network's margin and the three maps, weighted.
+at::Tensor margin(const Scored& scored, const at::Tensor& weights) {
+  at::Tensor sum = scored.scores[0].clamp(1e-6, 1 - 1e-6).logit() * weights[0];
+  for (int64_t i = 1; i < 4; ++i) sum = sum + scored.scores[static_cast<size_t>(i)] * weights[i];
+  return sum;
+}
+
+// The reproduction's "end to end" ensemble: four parameters, divided by their sum, on the logits;
+// cross-entropy over the labelled pixels, anomalies weighted to be half of the loss.
+at::Tensor learn(const std::vector<Scored>& all) {
+  constexpr int kSteps = 200;
+  at::Tensor parameters = at::ones({4}).requires_grad_(true);
+  Adam adam({parameters}, {});
+  const auto normalised_weights = [&] {
+    const at::Tensor positive = parameters.clamp_min(1e-3);
+    return positive / positive.sum();
+  };
+  for (int step = 0; step < kSteps; ++step) {
+    const Scored& scored = all[static_cast<size_t>(step) % all.size()];
+    const at::Tensor anomalous = scored.target.eq(1), normal = scored.target.eq(0);
+    const at::Tensor x = margin(scored, normalised_weights());
+    const at::Tensor misses = at::softplus(-x).mul(anomalous).sum() / anomalous.sum().clamp_min(1),
+                     alarms = at::softplus(x).mul(normal).sum() / normal.sum().clamp_min(1);
+    (misses + alarms).backward();
+    adam.step(0.02);
+  }
+  return normalised_weights().detach();
+}
+
+void report_learned(const std::vector<Scored>& all) {
+  const at::Tensor weights = learn(all);
+  Ranking ranking;
+  for (const Scored& scored : all) ranking.add(margin(scored, weights), scored.target);
+  const RankingMeasures measures = ranking.measure();
+  std::printf("ensemble, learned: weights %.3f %.3f %.3f %.3f; average precision %.4f, FPR95 %.4f\n",
+              weights[0].item<double>(), weights[1].item<double>(), weights[2].item<double>(),
+              weights[3].item<double>(), measures.average_precision, measures.fpr95);
+}
+
 }  // namespace
 
 void finish_ensemble(Session& session, const std::string& bundle_path) {
@@ -104,12 +146,12 @@ void finish_ensemble(Session& session, const std::string& bundle_path) {
     if (!dataset.held_out.empty()) held_out.datasets.push_back({dataset.config, dataset.held_out, {}});
   CompositeOptions composites = CompositeOptions::from_json(session.config.stage("dissimilarity"));
   composites.paste = 1;
-  composites.relabel = 0;
-  const auto objects = read_objects(session.data, session.config.objects, true);
+  composites.relabel = composites.decoys = 0;
+  const Cutouts cutouts = Cutouts::read(session, true);
   std::vector<Scored> scored;
   const int64_t count = stage.int_or("samples", 100);
   for (int64_t i = 0; i < count; ++i)
-    scored.push_back(score(pipeline, make_sample(held_out, pipeline, objects, composites, 6, i)));
+    scored.push_back(score(pipeline, make_sample(held_out, pipeline, cutouts, composites, 6, i)));
 
   Calibration calibration;
   calibration.ensemble = search(scored, criterion);
@@ -118,6 +160,8 @@ void finish_ensemble(Session& session, const std::string& bundle_path) {
       "ensemble: weights %.3f %.3f %.3f %.3f; average precision %.4f, FPR95 %.4f on held-out composites\n",
       calibration.ensemble[0], calibration.ensemble[1], calibration.ensemble[2], calibration.ensemble[3],
       chosen.average_precision, chosen.fpr95);
+
+  report_learned(scored);
 
   // Held-out frames as they are: what scores high there is a false alarm.
   std::vector<float> normal;

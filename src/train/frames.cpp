@@ -9,6 +9,7 @@
 #include <opencv2/imgproc.hpp>
 
 #include "src/error.h"
+#include "src/scene/scene.h"
 
 namespace anomaly::train {
 
@@ -26,7 +27,7 @@ uint8_t Groups::add(const std::vector<int>& ids) {
   const auto found = std::find(groups_.begin(), groups_.end(), sorted);
   const size_t index = static_cast<size_t>(found - groups_.begin());
   if (found == groups_.end()) groups_.push_back(sorted);
-  if (index >= kIgnore) throw Error(ErrorKind::BadSettings, "the data sets name more than 254 label groups");
+  if (index >= kAnomaly) throw Error(ErrorKind::BadSettings, "the data sets name more than 253 label groups");
   return static_cast<uint8_t>(index);
 }
 
@@ -56,8 +57,46 @@ cv::Mat read_rgb(const std::string& path) {
   return picture;
 }
 
+namespace {
+
+// Frames lie seconds apart, so that a drive shows different things. The last drives are held out.
+Dataset render_drives(const DatasetConfig& config, double held_out_share) {
+  const auto& scenes = config.scenes;
+  Dataset dataset;
+  dataset.config = config;
+  const int64_t held_out = std::lround(static_cast<double>(scenes.drives) * held_out_share);
+  constexpr int kApart = 60, kInView = 40;
+  for (int64_t drive = 0; drive < scenes.drives; ++drive) {
+    SceneOptions options;
+    options.width = scenes.width;
+    options.height = scenes.height;
+    options.seed = static_cast<uint64_t>(drive);
+    options.anomalies = scenes.anomalies;
+    options.anomaly_first = kApart / 2;
+    options.anomaly_period = kApart;
+    options.anomaly_frames = kInView;
+    const auto scene = Scene::create(options);
+    for (int64_t i = 0; i < scenes.frames_per_drive; ++i) {
+      SceneFrame rendered;
+      // Somewhere in the time for which an anomaly is in view, nearer at each frame of a drive.
+      scene->render(kApart / 2 + i * kApart + (drive * 7 + i * 13) % kInView, rendered);
+      Frame frame;
+      frame.name = "drive" + std::to_string(drive) + "-" + std::to_string(i);
+      frame.rgb = cv::Mat(scenes.height, scenes.width, CV_8UC3, rendered.rgb.data()).clone();
+      frame.groups = cv::Mat(scenes.height, scenes.width, CV_8UC1, rendered.labels.data()).clone();
+      frame.groups.setTo(Groups::kAnomaly,
+                         cv::Mat(scenes.height, scenes.width, CV_8UC1, rendered.mask.data()));
+      (drive < scenes.drives - held_out ? dataset.training : dataset.held_out).push_back(std::move(frame));
+    }
+  }
+  return dataset;
+}
+
+}  // namespace
+
 Dataset read_dataset_frames(const std::string& root, const DatasetConfig& config, double held_out_share,
                             Groups& groups) {
+  if (config.scenes.drives > 0) return render_drives(config, held_out_share);
   std::array<uint8_t, 256> table;
   table.fill(Groups::kIgnore);
   for (size_t value = 0; value < config.groups.size(); ++value)

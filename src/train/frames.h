@@ -20,6 +20,7 @@ class Groups {
   uint8_t add(const std::vector<int>& ids);  // the index; an empty list is ignore
   const std::vector<std::vector<int>>& all() const { return groups_; }
   static constexpr uint8_t kIgnore = 255;
+  static constexpr uint8_t kAnomaly = 254;  // no group: what does not belong there, where a data set says so
 
  private:
   std::vector<std::vector<int>> groups_;
@@ -28,7 +29,7 @@ class Groups {
 struct Frame {
   std::string name;
   cv::Mat rgb;     // 8UC3, R G B
-  cv::Mat groups;  // 8UC1, group index or Groups::kIgnore
+  cv::Mat groups;  // 8UC1, group index, Groups::kAnomaly or Groups::kIgnore
 };
 
 struct Dataset {
@@ -36,9 +37,9 @@ struct Dataset {
   std::vector<Frame> training, held_out;
 };
 
-// Reads a folder of pictures with labels of the same stem (.png). The last `held_out_share` by name are held
-// out. Throws Error(NotFound or Io) naming the folder or file: no pictures, a picture without label, sizes
-// that differ.
+// Renders the drives, or reads a folder of pictures with labels of the same stem (.png). The last
+// `held_out_share` by name are held out. Throws Error(NotFound or Io) naming the folder or file: no pictures,
+// a picture without label, sizes that differ.
 Dataset read_dataset_frames(const std::string& root, const DatasetConfig& config, double held_out_share,
                             Groups& groups);
 

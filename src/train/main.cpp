@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "src/error.h"
+#include "src/train/adapt.h"
 #include "src/train/calibrate.h"
 #include "src/train/evaluate.h"
 #include "src/train/session.h"
@@ -27,6 +28,7 @@ constexpr const char* kUsage =
     "usage: anomaly-train --config FILE --data DIR --work DIR [options] STAGE...\n"
     "       anomaly-train --config FILE --data DIR --work DIR --evaluate BUNDLE [--json FILE]\n"
     "       anomaly-train --calibrate BUNDLE --data DIR [--bundle FILE]\n"
+    "       anomaly-train --adapt BUNDLE --data DIR --bundle FILE [--steps N] [--json FILE]\n"
     "\n"
     "Stages, in order: segmentation, synthesis, dissimilarity, baseline, ensemble (which writes the "
     "bundle).\n"
@@ -42,12 +44,16 @@ constexpr const char* kUsage =
     "  --evaluate BUNDLE  measures a bundle on the configuration's test frames, which no stage reads\n"
     "  --json FILE        the measures as JSON too\n"
     "  --calibrate BUNDLE measures the bounds that normalization fixed needs on the pictures of ordinary\n"
-    "                     streets in DIR, and writes the bundle with them (to --bundle, else in its place)\n";
+    "                     streets in DIR, and writes the bundle with them (to --bundle, else in its place)\n"
+    "  --adapt BUNDLE     fits a compact bundle to a camera: DIR holds ordinary frames of it, without "
+    "labels, in\n"
+    "                     order; prints the false regions on the last quarter of them before and after\n"
+    "  --steps N          of --adapt (default 300)\n";
 
 struct Options {
-  std::string config, data, work, bundle, evaluate, json, calibrate;
+  std::string config, data, work, bundle, evaluate, json, calibrate, adapt;
   int threads = 0;
-  int64_t stop_after = 0;
+  int64_t stop_after = 0, steps = 300;
   bool partial = false;
   std::vector<std::string> stages;
 };
@@ -84,6 +90,10 @@ Options parse(int argc, char** argv) {
       options.evaluate = value();
     else if (argument == "--calibrate")
       options.calibrate = value();
+    else if (argument == "--adapt")
+      options.adapt = value();
+    else if (argument == "--steps")
+      options.steps = number(argument, value());
     else if (argument == "--json")
       options.json = value();
     else if (argument == "--partial")
@@ -96,6 +106,11 @@ Options parse(int argc, char** argv) {
   if (!options.calibrate.empty()) {
     if (options.data.empty() || !options.stages.empty())
       throw Error(ErrorKind::BadSettings, "--calibrate needs --data, and no stages; see --help");
+    return options;
+  }
+  if (!options.adapt.empty()) {
+    if (options.data.empty() || options.bundle.empty() || !options.stages.empty())
+      throw Error(ErrorKind::BadSettings, "--adapt needs --data and --bundle, and no stages; see --help");
     return options;
   }
   if (options.config.empty() || options.data.empty() || options.work.empty() ||
@@ -127,6 +142,16 @@ int run(const Options& options) {
   if (!options.calibrate.empty()) {
     anomaly::train::calibrate(options.calibrate, options.data,
                               options.bundle.empty() ? options.calibrate : options.bundle);
+    return 0;
+  }
+  if (!options.adapt.empty()) {
+    anomaly::train::AdaptOptions adapting;
+    adapting.bundle = options.adapt;
+    adapting.frames = options.data;
+    adapting.output = options.bundle;
+    adapting.json = options.json;
+    adapting.steps = options.steps;
+    anomaly::train::adapt(adapting);
     return 0;
   }
   Session session;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <fstream>
+#include <functional>
 #include <map>
 #include <opencv2/imgcodecs.hpp>
 #include <opencv2/imgproc.hpp>
@@ -25,6 +26,9 @@ const std::set<std::string> kStreetCategories = {
 const std::set<std::string> kAnimals = {"bird", "cat",      "dog",  "horse", "sheep",
                                         "cow",  "elephant", "bear", "zebra", "giraffe"};
 
+// Those of them that every street set labels, as things that stand and move on their own.
+const std::set<std::string> kStreetThings = {"person", "bicycle", "car", "motorcycle", "bus", "truck"};
+
 constexpr int kSmallestArea = 900;  // pixels: less holds too little detail to be enlarged
 
 Json read_json(const std::string& path) {
@@ -40,6 +44,7 @@ Json read_json(const std::string& path) {
 }
 
 void cut_objects(const std::string& root, const ObjectsConfig& config, const Json& annotation,
+                 const std::function<bool(const std::string&)>& wanted,
                  const std::map<int64_t, std::string>& categories, std::vector<PastedObject>& objects) {
   const std::string map_path = root + "/" + config.panoptic + "/" + annotation.at("file_name").as_string();
   const std::string stem = stem_of(map_path);
@@ -49,7 +54,7 @@ void cut_objects(const std::string& root, const ObjectsConfig& config, const Jso
     throw Error(ErrorKind::Io, map_path + ": its size differs from its picture's");
   for (const Json& segment : annotation.at("segments_info").items()) {
     const auto category = categories.find(segment.at("category_id").as_int());
-    if (category == categories.end() || kStreetCategories.count(category->second)) continue;
+    if (category == categories.end() || !wanted(category->second)) continue;
     if (segment.int_or("iscrowd", 0) != 0) continue;
     const int64_t id = segment.at("id").as_int();
     cv::Mat mask;
@@ -71,7 +76,14 @@ bool is_animal(const std::string& category) {
   return kAnimals.count(category) > 0;
 }
 
-std::vector<PastedObject> read_objects(const std::string& root, const ObjectsConfig& config, bool held_out) {
+std::vector<PastedObject> read_objects(const std::string& root, const ObjectsConfig& config, bool held_out,
+                                       ObjectKind kind) {
+  const auto wanted = [&](const std::string& category) {
+    if (kind == ObjectKind::Street) return kStreetThings.count(category) > 0;
+    const auto& left_out = config.held_out_categories;
+    return kStreetCategories.count(category) == 0 &&
+           (held_out || std::find(left_out.begin(), left_out.end(), category) == left_out.end());
+  };
   const std::string path = root + "/" + config.json;
   const Json json = read_json(path);
   std::vector<PastedObject> objects;
@@ -88,16 +100,38 @@ std::vector<PastedObject> read_objects(const std::string& root, const ObjectsCon
     const size_t kept =
         annotations.size() - std::min<size_t>(annotations.size(), static_cast<size_t>(config.held_out));
     for (size_t i = held_out ? kept : 0; i < (held_out ? annotations.size() : kept); ++i)
-      cut_objects(root, config, *annotations[i], categories, objects);
+      cut_objects(root, config, *annotations[i], wanted, categories, objects);
   } catch (const JsonError& problem) {
     throw Error(ErrorKind::BadSettings, path + ": " + problem.what());
   }
-  if (objects.empty()) throw Error(ErrorKind::BadSettings, path + ": holds no objects to paste");
+  if (objects.empty() && kind == ObjectKind::Foreign)
+    throw Error(ErrorKind::BadSettings, path + ": holds no objects to paste");
   return objects;
 }
 
+namespace {
+
+// A soft dark ellipse under the foot of what `place` will hold.
+void cast_shadow(const cv::Rect& place, Random& random, cv::Mat& rgb) {
+  const int reach = std::max(2, static_cast<int>(place.width * random.uniform(0.45, 0.75))),
+            depth = std::max(1, static_cast<int>(place.height * random.uniform(0.03, 0.12)));
+  const cv::Point foot(place.x + place.width / 2 + static_cast<int>(random.uniform(-0.2, 0.2) * place.width),
+                       place.y + place.height - depth / 2);
+  const cv::Rect around =
+      cv::Rect(foot.x - 2 * reach, foot.y - 4 * depth, 4 * reach, 8 * depth) & cv::Rect({0, 0}, rgb.size());
+  if (around.empty()) return;
+  cv::Mat dark = cv::Mat::zeros(around.size(), CV_32FC1);
+  cv::ellipse(dark, foot - around.tl(), {reach, depth}, 0, 0, 360, cv::Scalar(random.uniform(0.2, 0.6)), -1);
+  cv::GaussianBlur(dark, dark, {}, std::max(0.5, depth * 0.7));
+  cv::Mat part = rgb(around);
+  for (int y = 0; y < part.rows; ++y)
+    for (int x = 0; x < part.cols; ++x) part.at<cv::Vec3b>(y, x) *= 1 - dark.at<float>(y, x);
+}
+
+}  // namespace
+
 void paste(const PastedObject& object, const PasteOptions& options, Random& random, cv::Mat& rgb,
-           cv::Mat& mask) {
+           cv::Mat& mask, uint8_t value) {
   const double height = random.log_uniform(options.height_low, options.height_high);
   // Frames are stretched to 2:1 from 4:3 to 2:1; an object's own proportions vary as much.
   const double width = height * object.rgb.cols / object.rgb.rows * random.log_uniform(0.9, 1.5);
@@ -111,8 +145,12 @@ void paste(const PastedObject& object, const PasteOptions& options, Random& rand
     cv::flip(picture, picture, 1);
     cv::flip(cover, cover, 1);
   }
-  const double sigma = random.uniform(0.4, 1.4);
-  cv::GaussianBlur(cover, cover, {}, sigma, sigma, cv::BORDER_CONSTANT);
+  // From a hard cut to a soft one; a cut a pixel inside leaves no rim of the object's own background.
+  if (h > 24 && random.chance(0.5)) cv::erode(cover, cover, cv::Mat::ones(3, 3, CV_8U));
+  if (random.chance(0.85)) {
+    const double sigma = random.uniform(0.3, 1.8);
+    cv::GaussianBlur(cover, cover, {}, sigma, sigma, cv::BORDER_CONSTANT);
+  }
   if (random.chance(0.3)) cv::GaussianBlur(picture, picture, {}, random.uniform(0.3, 1.2));
 
   const int foot = static_cast<int>(random.uniform(options.top, 1.02) * rgb.rows);
@@ -122,12 +160,20 @@ void paste(const PastedObject& object, const PasteOptions& options, Random& rand
   if (seen.empty()) return;
   const cv::Rect part = seen - place.tl();
 
-  // Part of the way towards the brightness of what it stands before.
+  if (random.chance(options.shadow)) cast_shadow(place, random, rgb);
+  // Part of the way towards the brightness and the tint of what it stands before.
   const cv::Scalar mine = cv::mean(picture, cover > 127), theirs = cv::mean(rgb(seen));
   const double share = random.uniform(0, 0.7);
   const double my_light = (mine[0] + mine[1] + mine[2]) / 3 + 1,
                their_light = (theirs[0] + theirs[1] + theirs[2]) / 3 + 1;
-  picture.convertTo(picture, CV_8UC3, std::clamp(std::pow(their_light / my_light, share), 0.3, 2.5));
+  const double light = std::clamp(std::pow(their_light / my_light, share), 0.3, 2.5);
+  const double tint = random.uniform(0, 0.6);
+  cv::Scalar gain;
+  for (int c = 0; c < 3; ++c) {
+    const double wanted = (theirs[c] + 1) / their_light, own = (mine[c] + 1) / my_light;
+    gain[c] = light * std::clamp(std::pow(wanted / own, tint), 0.5, 2.0);
+  }
+  cv::multiply(picture, gain, picture);
 
   for (int y = 0; y < seen.height; ++y)
     for (int x = 0; x < seen.width; ++x) {
@@ -137,7 +183,7 @@ void paste(const PastedObject& object, const PasteOptions& options, Random& rand
       const cv::Vec3b& own = picture.at<cv::Vec3b>(part.y + y, part.x + x);
       for (int c = 0; c < 3; ++c)
         pixel[c] = static_cast<uint8_t>((own[c] * alpha + pixel[c] * (255 - alpha) + 127) / 255);
-      if (alpha > 127) mask.at<uint8_t>(seen.y + y, seen.x + x) = 1;
+      if (alpha > 127) mask.at<uint8_t>(seen.y + y, seen.x + x) = value;
     }
 }
 

@@ -4,6 +4,7 @@
 
 #include <torch/nn/module.h>
 
+#include <optional>
 #include <string>
 
 #include "src/train/checkpoint.h"
@@ -15,9 +16,14 @@ namespace anomaly::train {
 class StageState {
  public:
   // Loads the stage's checkpoint where there is one. Settings read from the stage: steps, batch,
-  // learning_rate, weight_decay, warm_up, average_decay, checkpoint_every, beta1.
+  // learning_rate, weight_decay, warm_up, average_decay, checkpoint_every, beta1, and schedule: "decay" (from
+  // the learning rate to 0 as (1 - done)^0.9) or "plateau" (halved when the validation loss has not fallen
+  // for `patience` epochs, 10 of them as in the papers). `kept`: further tensors that belong to the
+  // checkpoint. `opponent`: a second network with an optimizer of its own, in the same checkpoint; not
+  // averaged.
   StageState(const Session& session, const std::string& stage, const Json& architecture,
-             torch::nn::Module& network);
+             torch::nn::Module& network, torch::nn::Module* opponent = nullptr,
+             const NamedTensors& kept = {});
 
   bool complete() const { return complete_; }
   int64_t first_step() const { return first_step_; }
@@ -25,16 +31,30 @@ class StageState {
   int64_t steps() const { return steps_; }
   int64_t batch() const { return batch_; }
 
-  // After backward(): the optimizer's step at the scheduled rate (warm-up, then (1 - done)^0.9), the
+  // After backward(): the optimizer's step at the scheduled rate (after a warm-up), the
   // average, and every so often the checkpoint. Returns true where one was written.
   bool advance(int64_t step);
+  // After the opponent's backward(), and before advance(): its optimizer's step at the same rate.
+  void advance_opponent(int64_t step);
+  bool follows_validation() const { return patience_ > 0; }
+  // At the end of an epoch, after that step's advance().
+  void end_epoch(int64_t step, double validation_loss);
   const NamedTensors& average() const { return average_.tensors(); }
 
  private:
   int64_t steps_, batch_, warm_up_, checkpoint_every_, first_step_ = 0, end_step_ = 0;
   double learning_rate_;
   bool complete_ = false;
+  double rate(int64_t step) const;
+  void save(int64_t step);
+
+  int64_t saved_ = -1;
+
+  int64_t patience_ = 0;
+  at::Tensor plateau_;  // factor on the rate, lowest loss, epochs since
+
   Adam adam_;
+  std::optional<Adam> opponent_adam_;
   WeightAverage average_;
   Checkpoint checkpoint_;
 };

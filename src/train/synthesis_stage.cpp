@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Stage `synthesis`: latent encoder and generator learn to paint frames from their predicted label maps.
-// Loss: L1, distance of trunk features, and a divergence that keeps the latent near a unit normal.
+// Loss: L1, distance of trunk features, a divergence that keeps the latent near a unit normal; once pictures
+// have taken shape, also a discriminator's verdict and the distance of its features.
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/cat.h>
@@ -17,6 +18,7 @@
 #include "src/networks/compact_perceptual.h"
 #include "src/train/batches.h"
 #include "src/train/bundle_writer.h"
+#include "src/train/discriminator.h"
 #include "src/train/network_setup.h"
 #include "src/train/pipeline.h"
 #include "src/train/progress.h"
@@ -133,7 +135,19 @@ void train_synthesis(Session& session) {
 
   seed_weights(session.config.seed + 1);
   SynthesisNetwork network(encoder_options, generator_options);
-  StageState state(session, "synthesis", networks.at("generator"), *network);
+  const double adversarial_weight = stage.number_or("adversarial_weight", 0),
+               matching_weight = stage.number_or("matching_weight", 0),
+               adversarial_from = stage.number_or("adversarial_from", 0.3);
+  const bool adversarial = adversarial_weight > 0 || matching_weight > 0;
+  if (!(adversarial_weight >= 0) || !(matching_weight >= 0) ||
+      !(adversarial_from >= 0 && adversarial_from <= 1))
+    throw Error(
+        ErrorKind::BadSettings,
+        "stage synthesis: adversarial_weight and matching_weight must be at least 0, adversarial_from "
+        "(a share of the steps) 0 to 1");
+  Discriminator discriminator(stage.int_or("discriminator_width", 24));
+  StageState state(session, "synthesis", networks.at("generator"), *network,
+                   adversarial ? discriminator.get() : nullptr);
   if (state.complete()) {
     std::printf("synthesis: complete\n");
     return;
@@ -175,7 +189,22 @@ void train_synthesis(Session& session) {
       loss = loss + feature_weight * (of_painted[level] - of_real[level]).abs().mean() /
                         of_real[level].abs().mean().clamp_min(1e-3);
     loss = loss + divergence * 0.5 * (mean * mean + log_variance.exp() - log_variance - 1).mean();
+    if (adversarial && step >= static_cast<int64_t>(adversarial_from * static_cast<double>(state.steps()))) {
+      // The discriminator first, on the pictures as they are; its gradients are used up before the painter's.
+      const auto of_both = [&](const at::Tensor& pictures) { return discriminator(pictures, batch.labels); };
+      discriminator_loss(of_both(batch.pictures), of_both(painted.detach())).backward();
+      state.advance_opponent(step);
+      std::vector<PatchAnswers> real;
+      {
+        const at::NoGradGuard no_grad;
+        real = of_both(batch.pictures);
+      }
+      const auto judged = of_both(painted);
+      loss = loss + adversarial_weight * adversarial_loss(judged) +
+             matching_weight * matching_loss(real, judged);
+    }
     loss.backward();
+    discriminator->zero_grad();
     progress.step(step, loss.item<double>());
     if (state.advance(step)) {
       SynthesisNetwork averaged(encoder_options, generator_options);

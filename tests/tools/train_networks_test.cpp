@@ -38,6 +38,12 @@ CompactSegmentationOptions small_segmentation() {
   options.head = 8;
   return options;
 }
+CompactSegmentationOptions small_separable() {
+  CompactSegmentationOptions options = small_segmentation();
+  options.expansion = 2;
+  options.kernels = {3, 5};
+  return options;
+}
 CompactEncoderOptions small_encoder() {
   CompactEncoderOptions options;
   options.widths = {4, 6, 8, 10};
@@ -214,6 +220,38 @@ TEST(inference_form_equals_plain_form) {
               n.baseline(frame, synthesis, labels, at::Tensor()));
 }
 
+TEST(separable_segmentation) {
+  at::manual_seed(3);
+  Networks n;
+  CompactSegmentation separable(small_separable());
+  disturb(*separable);
+  separable->train();
+  separable(image()).square().mean().backward();
+  for (const auto& item : separable->named_parameters())
+    if (!(item.value().grad().defined() && item.value().grad().abs().sum().item<double>() > 0))
+      check::fail(__FILE__, __LINE__, item.key(), " has no gradient but zeros");
+  separable->eval();
+  Tensors tensors = tensors_of(n);
+  tensors.erase(
+      std::remove_if(tensors.begin(), tensors.end(),
+                     [](const auto& tensor) { return tensor.first.rfind("segmentation.", 0) == 0; }),
+      tensors.end());
+  add(tensors, "segmentation", *separable);
+  Json arch = architecture();
+  arch.set("segmentation", small_separable().to_json());
+  const File file(tensors, arch);
+  const auto bundle = Bundle::open(file.path);
+  const at::NoGradGuard no_grad;
+  for (const auto& [height, width] : {std::pair<int64_t, int64_t>{32, 32}, {70, 131}, {256, 512}}) {
+    const at::Tensor frame = at::randn({1, 3, height, width});
+    const at::Tensor logits = separable(frame);
+    CHECK(has_shape(logits, {1, 19, (height + 3) / 4, (width + 3) / 4}));
+    check_close(
+        load_compact_segmentation(*bundle, bundle->info().architecture.at("segmentation"))->logits(frame),
+        logits);
+  }
+}
+
 TEST(sizes_of_the_answers) {
   Networks n;
   const at::NoGradGuard no_grad;
@@ -283,6 +321,8 @@ TEST(bad_architectures_are_refused_by_name) {
   architecture_refused("segmentation", "widths", Json::array({8, 8}), "architecture.segmentation.widths");
   architecture_refused("segmentation", "widths", Json::array({8, 12, -16, 20, 24}),
                        "architecture.segmentation.widths[2]");
+  architecture_refused("segmentation", "expansion", 9, "architecture.segmentation.expansion");
+  architecture_refused("segmentation", "expansion", 2, "architecture.segmentation.kernels");
   architecture_refused("segmentation", "type", "compact-other", "architecture.segmentation.type");
 }
 

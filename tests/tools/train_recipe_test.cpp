@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// What the stages train on and how: objects, composites, drives of the procedural scene, the discriminator,
+// the schedule that follows the validation loss, and the fit to a camera.
+#include <ATen/Parallel.h>
+#include <ATen/ops/rand.h>
+#include <ATen/ops/zeros.h>
+
+#include <algorithm>
+#include <set>
+
+#include "src/bundle/bundle.h"
+#include "src/error.h"
+#include "src/train/adapt.h"
+#include "src/train/checkpoint.h"
+#include "src/train/composites.h"
+#include "src/train/discriminator.h"
+#include "src/train/objects.h"
+#include "src/train/weather.h"
+#include "tests/check.h"
+#include "tests/tools/drawn_data.h"
+
+using namespace anomaly;
+using namespace anomaly::train;
+
+namespace {
+
+void same_checkpoint(const Session& a, const Session& b, const std::string& stage) {
+  const auto left = read_stage(a.checkpoint(stage), "", true),
+             right = read_stage(b.checkpoint(stage), "", true);
+  CHECK_EQ(left.size(), right.size());
+  for (size_t i = 0; i < left.size(); ++i)
+    if (!left[i].second.equal(right[i].second))
+      check::fail(__FILE__, __LINE__, stage, ": ", left[i].first, " differs");
+}
+
+}  // namespace
+
+TEST(resumed_stages_equal_uninterrupted_ones) {
+  const Aside aside;
+  at::set_num_threads(1);
+  const DrawnData data;
+  Session whole = data.session("whole");
+  train_segmentation(whole);
+  train_synthesis(whole);
+  train_dissimilarity(whole);
+  std::filesystem::copy(data.folder + "/whole/segmentation.checkpoint.safetensors",
+                        data.session("parts").checkpoint("segmentation"));
+  for (int part = 0; part < 2; ++part) {
+    Session session = data.session("parts", part == 0 ? 2 : 0);
+    train_synthesis(session);
+  }
+  // The discriminator and its optimizer are in the checkpoint, and have been at work.
+  const auto opponent = read_stage(whole.checkpoint("synthesis"), "opponent.adam.first.", true);
+  CHECK(!opponent.empty());
+  CHECK(opponent[0].second.abs().sum().item<double>() > 0);
+  same_checkpoint(whole, data.session("parts"), "synthesis");
+  // Interrupted before and after hard negatives were found, at half of the steps.
+  for (const int64_t stop_after : {2, 3, 0}) {
+    Session session = data.session("parts", stop_after);
+    train_dissimilarity(session);
+  }
+  same_checkpoint(whole, data.session("parts"), "dissimilarity");
+  const auto mined = read_stage(whole.checkpoint("dissimilarity"), "mined", true);
+  CHECK_EQ(mined.at(0).second.numel(), 2);
+  CHECK(mined.at(0).second.ge(0).all().item<bool>());
+  CHECK(mined.at(0).second.lt(8).all().item<bool>());
+}
+
+TEST(plateau_halves_the_rate) {
+  const Aside aside;
+  const DrawnData data;
+  Session session = data.session("work");
+  train_segmentation(session);
+  train_synthesis(session);
+  // A rate of nearly nothing: the loss cannot fall, and with a patience of one epoch each epoch halves.
+  Json stages = session.config.stages, stage = stages.at("dissimilarity");
+  stage.set("learning_rate", 1e-30);
+  stage.set("average_decay", 0);
+  stages.set("dissimilarity", stage);
+  session.config.stages = stages;
+  train_dissimilarity(session);
+  const auto plateau = read_stage(session.checkpoint("dissimilarity"), "plateau", true).at(0).second;
+  CHECK(plateau[0].item<double>() < 1);
+}
+
+TEST(objects_by_kind_and_category) {
+  const DrawnData data;
+  Session session = data.session("work");
+  ObjectsConfig config = session.config.objects;
+  CHECK_EQ(read_objects(data.folder, config, false).size(), size_t{1});
+  CHECK(read_objects(data.folder, config, false, ObjectKind::Street).empty());
+  config.held_out_categories = {"toaster"};
+  CHECK_THROWS(read_objects(data.folder, config, false), Error, "no objects");
+  CHECK_EQ(read_objects(data.folder, config, true).size(), size_t{1});  // for evaluation it stays
+}
+
+TEST(pasted_things_are_marked_with_their_value) {
+  const DrawnData data;
+  const auto objects = read_objects(data.folder, data.session("work").config.objects, false);
+  PasteOptions options;
+  options.height_low = 20;
+  options.height_high = 30;
+  int marked = 0, changed = 0;
+  for (uint64_t i = 0; i < 20; ++i) {
+    cv::Mat rgb(120, 200, CV_8UC3, cv::Scalar(90, 100, 110)), mask = cv::Mat::zeros(rgb.size(), CV_8UC1);
+    const cv::Mat before = rgb.clone();
+    Random random({1, i});
+    paste(objects[0], options, random, rgb, mask, 7);
+    marked += cv::countNonZero(mask == 7) > 0;
+    CHECK_EQ(cv::countNonZero(mask), cv::countNonZero(mask == 7));
+    cv::Mat difference;
+    cv::absdiff(rgb, before, difference);
+    cv::transform(difference, difference, cv::Matx13f(1, 1, 1));
+    // Nearly every marked pixel is the object's.
+    changed += cv::countNonZero((mask == 7) & (difference > 3)) * 10 >= cv::countNonZero(mask == 7) * 9;
+  }
+  CHECK(marked >= 18);
+  CHECK(changed >= 16);
+}
+
+TEST(drives_of_the_scene_are_data) {
+  DatasetConfig config;
+  config.name = "drives";
+  config.scenes.drives = 4;
+  config.scenes.frames_per_drive = 2;
+  config.scenes.height = 90;
+  config.scenes.width = 160;
+  config.scenes.anomalies = true;
+  Groups groups;
+  const Dataset dataset = read_dataset_frames("", config, 0.25, groups);
+  CHECK_EQ(dataset.training.size(), size_t{6});
+  CHECK_EQ(dataset.held_out.size(), size_t{2});
+  int anomalous = 0;
+  std::set<uint8_t> seen;
+  for (const Frame& frame : dataset.training) {
+    CHECK(frame.rgb.size() == cv::Size(160, 90));
+    anomalous += cv::countNonZero(frame.groups == Groups::kAnomaly) > 0;
+    for (int y = 0; y < frame.groups.rows; ++y)
+      for (int x = 0; x < frame.groups.cols; ++x) seen.insert(frame.groups.at<uint8_t>(y, x));
+  }
+  CHECK(anomalous >= 3);
+  CHECK(seen.count(0) && seen.count(10) && seen.size() > 5);  // road, sky, and more
+  const Dataset again = read_dataset_frames("", config, 0.25, groups);
+  CHECK_EQ(cv::norm(again.training[3].rgb, dataset.training[3].rgb, cv::NORM_INF), 0.0);
+}
+
+TEST(weather_changes_light_and_not_size) {
+  for (const auto paint : {paint_night, paint_rain, paint_fog}) {
+    cv::Mat rgb(96, 160, CV_8UC3, cv::Scalar(120, 130, 90));
+    rgb.rowRange(0, 48) = cv::Scalar(200, 210, 220);
+    const cv::Mat before = rgb.clone();
+    Random random({4, 2});
+    paint(random, rgb);
+    CHECK(rgb.size() == before.size() && rgb.type() == before.type());
+    CHECK(cv::norm(rgb, before, cv::NORM_L1) / static_cast<double>(rgb.total()) > 5);
+  }
+  cv::Mat night(96, 160, CV_8UC3, cv::Scalar(120, 130, 90));
+  Random random({4, 3});
+  paint_night(random, night);
+  CHECK(cv::mean(night)[1] < 90);
+}
+
+TEST(hinge_losses) {
+  const auto answers = [](double verdict, double feature) {
+    return std::vector<PatchAnswers>{{at::zeros({1, 2, 2, 2}) + feature, at::zeros({1, 1, 2, 2}) + verdict}};
+  };
+  CHECK_NEAR(discriminator_loss(answers(0.25, 0), answers(-0.5, 0)).item<double>(), 0.75 + 0.5, 1e-6);
+  CHECK_NEAR(discriminator_loss(answers(3, 0), answers(-2, 0)).item<double>(), 0, 1e-6);
+  CHECK_NEAR(adversarial_loss(answers(0.25, 0)).item<double>(), -0.25, 1e-6);
+  CHECK_NEAR(matching_loss(answers(0, 2), answers(5, 0.5)).item<double>(), 1.5, 1e-6);
+}
+
+TEST(a_camera_is_learnt) {
+  const Aside aside;
+  const DrawnData data;
+  Session session = data.session("work");
+  train_segmentation(session);
+  train_synthesis(session);
+  train_dissimilarity(session);
+  train_baseline(session);
+  const std::string path = session.work + "/tiny.safetensors";
+  finish_ensemble(session, path);
+  const std::string camera = data.folder + "/camera";
+  std::filesystem::create_directory(camera);
+  for (int i = 0; i < 12; ++i)
+    std::filesystem::copy(data.folder + "/images/" + std::to_string(i % 6) + ".png",
+                          camera + "/" + std::to_string(10 + i) + ".png");
+  AdaptOptions options;
+  options.bundle = path;
+  options.frames = camera;
+  options.output = session.work + "/adapted.safetensors";
+  options.json = session.work + "/adapted.json";
+  options.steps = 10;
+  adapt(options);
+  const auto before = Bundle::open(path), after = Bundle::open(options.output);
+  CHECK_EQ(before->file().tensors().size(), after->file().tensors().size());
+  bool learnt = false;
+  for (const auto& [name, tensor] : before->file().tensors()) {
+    const bool same = after->file().tensor(name).equal(before->file().tensor(name));
+    if (name.starts_with("dissimilarity."))
+      learnt = learnt || !same;
+    else
+      CHECK(same);
+  }
+  CHECK(learnt);
+  CHECK_EQ(after->info().provenance.at("adapted").at("held_out_frames").as_int(), 3);
+  CHECK(std::filesystem::file_size(options.json) > 50);
+  options.frames = data.folder + "/objects";  // two pictures
+  CHECK_THROWS(adapt(options), Error, "at least 8");
+}
+
+TEST_MAIN()
