@@ -20,7 +20,9 @@
 #include <atomic>
 #include <memory>
 #include <mutex>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "gst/plugin/gstanomalydetectcaps.h"
 #include "gst/plugin/gstanomalydetectconfig.h"
@@ -33,6 +35,7 @@
 #include "gst/plugin/gstanomalydetectqos.h"
 #include "gst/plugin/gstanomalydetectquery.h"
 #include "gst/plugin/gstanomalydetectqueue.h"
+#include "gst/plugin/gstanomalydetectregions.h"
 #include "gst/plugin/gstanomalydetectstats.h"
 #include "gst/plugin/videoview.h"
 
@@ -68,6 +71,7 @@ struct State {
   DetectConfig config;                                // under the object lock
   EventSettings event_settings;                       // under the object lock
   bool started = false;                               // under the object lock
+  std::vector<std::string> classes;                   // of the bundle in use; under the object lock
   GstClockTime frame_duration = GST_CLOCK_TIME_NONE;  // under the object lock
 
   // These lock themselves.
@@ -111,8 +115,54 @@ static EventSettings event_settings_now(GstAnomalyDetect* self) {
 }
 
 // Waits until every frame inside has left, so that what comes after them in the stream leaves after them.
-static void drain(GstAnomalyDetect* self) {
-  if (self->state->in_flight) self->state->queue->wait_until_empty();
+static GstFlowReturn drain(GstAnomalyDetect* self) {
+  return self->state->in_flight ? self->state->queue->wait_until_empty() : GST_FLOW_OK;
+}
+
+// What the properties say of regions is looked at here, and from now on when they are set. Throws Error.
+static void start_regions(GstAnomalyDetect* self, anomaly::RegionConfig regions,
+                          const std::vector<std::string>& classes) {
+  State& state = *self->state;
+  for (;;) {
+    anomaly::check_classes(regions, classes);
+    anomaly::check_mask(regions);
+    const ObjectLock lock(self);
+    if (state.config.regions.same_texts(regions)) {
+      state.config.regions = std::move(regions);
+      state.classes = classes;
+      state.started = true;
+      return;
+    }
+    regions = state.config.regions;  // set meanwhile
+  }
+}
+
+// A running element keeps what it had where the new text cannot be used, and warns.
+static void set_region_property(GstAnomalyDetect* self, guint id, const GValue* value) {
+  State& state = *self->state;
+  anomaly::RegionConfig regions;
+  std::vector<std::string> classes;
+  {
+    const ObjectLock lock(self);
+    if (!state.started) {
+      anomaly::set_region_property(state.config.regions, id, value);
+      return;
+    }
+    regions = state.config.regions;
+    classes = state.classes;
+  }
+  anomaly::set_region_property(regions, id, value);
+  try {
+    if (id == anomaly::PROP_CLASSES)
+      anomaly::check_classes(regions, classes);
+    else
+      anomaly::check_mask(regions);
+  } catch (...) {
+    anomaly::post_warning(GST_ELEMENT(self), std::current_exception(), "What was set before stays in force.");
+    return;
+  }
+  const ObjectLock lock(self);
+  anomaly::take_region_property(state.config.regions, id, regions);
 }
 
 static gboolean gst_anomaly_detect_start(GstBaseTransform* trans) {
@@ -121,9 +171,9 @@ static gboolean gst_anomaly_detect_start(GstBaseTransform* trans) {
   std::exception_ptr failure;
   try {
     const std::lock_guard<std::mutex> model_lock(state.model);
-    const DetectConfig config = config_now(self);
+    DetectConfig config = config_now(self);
     auto model = anomaly::open_detect_model(config);
-    const anomaly::ModelInfo& info = model->engine->model();
+    const anomaly::ModelInfo info = model->engine->model();
     GST_INFO_OBJECT(self, "bundle \"%s\" (%s) on %s; licence of its weights: %s", info.name.c_str(),
                     info.path.c_str(), info.device.c_str(), info.license.c_str());
     state.queue =
@@ -133,8 +183,7 @@ static gboolean gst_anomaly_detect_start(GstBaseTransform* trans) {
                                                   [self] { return event_settings_now(self); });
     state.in_flight = config.max_in_flight > 1;
     state.swap.start(config);
-    const ObjectLock lock(self);
-    state.started = true;
+    start_regions(self, config.regions, info.classes);
   } catch (...) {
     failure = std::current_exception();
   }
@@ -214,6 +263,10 @@ static GstFlowReturn take_frame(GstAnomalyDetect* self, GstBuffer* buffer) {
     if (auto model = state.swap.take()) {
       GST_INFO_OBJECT(self, "bundle \"%s\" (%s) from here on", model->name,
                       model->engine->model().path.c_str());
+      {
+        const ObjectLock lock(self);
+        state.classes = model->engine->model().classes;
+      }
       state.queue->set_model(std::move(model));
     }
     // A gap holds no picture.
@@ -299,10 +352,13 @@ static gboolean gst_anomaly_detect_sink_event(GstBaseTransform* trans, GstEvent*
       state.output->end_event(type == GST_EVENT_SEGMENT ? "segment" : "stream-start");
       if (state.queue->resume() && state.in_flight) state.output->start_task();
       return forward();
-    case GST_EVENT_EOS:
-      drain(self);
+    case GST_EVENT_EOS: {
+      // No frame comes any more that could take this upstream.
+      const GstFlowReturn flow = drain(self);
+      if (flow == GST_FLOW_NOT_LINKED || flow == GST_FLOW_NOT_NEGOTIATED) GST_ELEMENT_FLOW_ERROR(self, flow);
       state.output->end_event("eos");
       return forward();
+    }
     default:
       if (gst_event_type_get_flags(type) & GST_EVENT_TYPE_SERIALIZED) drain(self);
       return forward();
@@ -322,7 +378,7 @@ static gboolean gst_anomaly_detect_src_activate_mode([[maybe_unused]] GstPad* pa
                                                      GstPadMode mode, gboolean active) {
   State& state = *GST_ANOMALY_DETECT(parent)->state;
   if (mode != GST_PAD_MODE_PUSH) return FALSE;
-  if (active && state.in_flight) state.queue->clear();
+  if (active && state.queue) state.queue->reopen();
   state.signal->interrupt(!active);
   if (!state.in_flight) return TRUE;
   if (active)
@@ -380,7 +436,7 @@ static bool swap_model(GstAnomalyDetect* self, const GValue* value) {
     if (!started) return false;
     const gchar* path = g_value_get_string(value);
     try {
-      if (!state.swap.offer(path ? path : "")) return false;
+      if (!state.swap.offer(path ? path : "", config_now(self).regions)) return false;
       std::string problem;
       const ObjectLock lock(self);
       anomaly::set_detect_property(state.config, anomaly::PROP_MODEL, value, problem);
@@ -398,6 +454,10 @@ static void gst_anomaly_detect_set_property(GObject* object, guint id, const GVa
   GstAnomalyDetect* self = GST_ANOMALY_DETECT(object);
   try {
     if (id == anomaly::PROP_MODEL && swap_model(self, value)) return;
+    if (id == anomaly::PROP_IGNORE_MASK || id == anomaly::PROP_CLASSES) {
+      set_region_property(self, id, value);
+      return;
+    }
     std::string problem;
     bool known = false, running = false;
     {
@@ -425,7 +485,8 @@ static void gst_anomaly_detect_get_property(GObject* object, guint id, GValue* v
   }
   GST_OBJECT_LOCK(self);
   const bool known = anomaly::get_detect_property(self->state->config, id, value) ||
-                     anomaly::get_event_property(self->state->event_settings, id, value);
+                     anomaly::get_event_property(self->state->event_settings, id, value) ||
+                     anomaly::get_region_property(self->state->config.regions, id, value);
   GST_OBJECT_UNLOCK(self);
   if (!known) G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, pspec);
 }
@@ -446,6 +507,7 @@ static void gst_anomaly_detect_class_init(GstAnomalyDetectClass* klass) {
   object_class->finalize = gst_anomaly_detect_finalize;
   anomaly::install_detect_properties(object_class);
   anomaly::install_event_properties(object_class);
+  anomaly::install_region_properties(object_class);
 
   GstCaps* caps = anomaly::supported_caps();
   gst_element_class_add_pad_template(element_class,

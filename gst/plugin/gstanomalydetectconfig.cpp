@@ -43,6 +43,8 @@ GType normalization_type() {
       {static_cast<int>(Normalization::Frame), "Each frame's own bounds, as published", "frame"},
       {static_cast<int>(Normalization::Fixed), "Bounds from the bundle: scores of different frames compare",
        "fixed"},
+      {static_cast<int>(Normalization::Temporal),
+       "Bounds smoothed over the stream, begun anew at cuts: less flicker", "temporal"},
       {0, nullptr, nullptr}};
   static gsize once = 0;
   return registered(once, [] { return g_enum_register_static("GstAnomalyDetectNormalization", values); });

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "gst/plugin/gstanomalydetectregions.h"
 #include "kernels/statistics.h"
 #include "src/engine/engine.h"
 
@@ -46,6 +47,7 @@ struct DetectConfig {
   guint64 min_area = 0;
   std::string roi_text;
   Rect roi;
+  RegionConfig regions;
   guint attach = 0;
   int threads = 0;
   int max_in_flight = 1;

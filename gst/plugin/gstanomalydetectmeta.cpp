@@ -20,9 +20,12 @@ GstBuffer* share(const Plane& plane) {
   return buffer;
 }
 
-GstAnomalyRegion describe(const Region& region, const std::vector<const char*>& classes) {
+GstAnomalyRegion describe(const Region& region, const Sighting& sighting,
+                          const std::vector<const char*>& classes) {
   GstAnomalyRegion out = {};
-  out.id = static_cast<guint>(region.id);
+  out.id = sighting.id;
+  out.first_seen =
+      sighting.first_time < 0 ? GST_CLOCK_TIME_NONE : static_cast<GstClockTime>(sighting.first_time);
   out.x = region.x;
   out.y = region.y;
   out.width = region.width;
@@ -37,25 +40,36 @@ GstAnomalyRegion describe(const Region& region, const std::vector<const char*>& 
 
 }  // namespace
 
-Findings::Findings(Result result, float threshold, const char* method, const char* model,
-                   const std::vector<const char*>& classes)
+Findings::Findings(Result result, const std::vector<Sighting>& sightings, BufferMemory& memory,
+                   float threshold, const DetectModel& model)
     : statistics_(std::move(result.statistics)),
       threshold_(threshold),
       inference_ms_(result.inference_ms),
-      method_(method),
-      model_(model) {
+      method_(model.method),
+      model_(model.name) {
   maps_.reserve(1 + result.further.size());
-  regions_.reserve(statistics_.regions.size());
-  for (const Region& region : statistics_.regions) regions_.push_back(describe(region, classes));
-  maps_.push_back({result.map, share(result.map)});
-  for (const Plane& plane : result.further) maps_.push_back({plane, share(plane)});
+  regions_.reserve(sightings.size());
+  first_frames_.reserve(sightings.size());
+  for (size_t i = 0; i < sightings.size(); ++i) {
+    regions_.push_back(describe(statistics_.regions[i], sightings[i], model.classes));
+    first_frames_.push_back(sightings[i].first_frame);
+  }
+  add_map(std::move(result.map), memory);
+  for (Plane& plane : result.further) add_map(std::move(plane), memory);
+}
+
+void Findings::add_map(Plane plane, BufferMemory& memory) {
+  GstBuffer* values = memory.buffer_at(plane.data.get());
+  if (!values) values = share(plane);
+  plane.data.reset();
+  maps_.push_back({std::move(plane), values});
 }
 
 Findings::~Findings() {
   for (const Map& map : maps_) gst_buffer_unref(map.values);
 }
 
-void Findings::attach(GstBuffer* buffer, int width, int height, guint age) const {
+void Findings::attach(GstBuffer* buffer, int width, int height, guint age, int64_t number) const {
   while (GstAnomalyMeta* old = gst_buffer_get_anomaly_meta(buffer))
     if (!gst_buffer_remove_meta(buffer, &old->meta)) break;
 
@@ -71,7 +85,11 @@ void Findings::attach(GstBuffer* buffer, int width, int height, guint age) const
   meta->model = model_;
   meta->inference_ms = inference_ms_;
   meta->age = age;
-  for (const GstAnomalyRegion& region : regions_) gst_anomaly_meta_add_region(meta, &region);
+  for (size_t i = 0; i < regions_.size(); ++i) {
+    GstAnomalyRegion region = regions_[i];
+    region.age = static_cast<guint>(CLAMP(number - first_frames_[i], 0, G_MAXUINT));
+    gst_anomaly_meta_add_region(meta, &region);
+  }
   for (const Map& map : maps_) {
     const guint columns = map.plane.width, rows = map.plane.height;
     if (&map == &maps_.front())

@@ -8,7 +8,10 @@
 #include <vector>
 
 #include "gst/lib/gstanomalymeta.h"
+#include "gst/plugin/gstanomalydetectmemory.h"
+#include "gst/plugin/gstanomalydetectmodel.h"
 #include "src/engine/engine.h"
+#include "src/engine/region_tracker.h"
 
 namespace anomaly {
 
@@ -16,23 +19,27 @@ namespace anomaly {
 // copyable.
 class Findings {
  public:
-  // method, model: interned strings. classes: names by train id, interned.
-  Findings(Result result, float threshold, const char* method, const char* model,
-           const std::vector<const char*>& classes);
+  // sightings: one for each region of the result. memory: where the result's maps lie.
+  Findings(Result result, const std::vector<Sighting>& sightings, BufferMemory& memory, float threshold,
+           const DetectModel& model);
   ~Findings();
   Findings(const Findings&) = delete;
   Findings& operator=(const Findings&) = delete;
 
-  // Replaces whatever anomaly metadata `buffer` (writable) carries. width, height: of the frame.
-  void attach(GstBuffer* buffer, int width, int height, guint age) const;
+  // Replaces whatever anomaly metadata `buffer` (writable) carries. width, height: of the frame. number: of
+  // the frame, as the sightings count them.
+  void attach(GstBuffer* buffer, int width, int height, guint age, int64_t number) const;
 
  private:
   struct Map {
-    Plane plane;
-    GstBuffer* values;  // shares the plane's memory
+    Plane plane;  // without its numbers
+    GstBuffer* values;
   };
+  void add_map(Plane plane, BufferMemory& memory);
+
   std::vector<Map> maps_;  // the score map first
   std::vector<GstAnomalyRegion> regions_;
+  std::vector<int64_t> first_frames_;  // of the regions
   MapStatistics statistics_;
   double threshold_, inference_ms_;
   const char* method_;

@@ -13,6 +13,8 @@ std::shared_ptr<const DetectModel> open_detect_model(const DetectConfig& config)
   auto model = std::make_shared<DetectModel>();
   model->engine = Engine::open(options);
   model->settings = detect_settings(config, model->engine->model());
+  RegionConfig regions = config.regions;
+  check_classes(regions, model->engine->model().classes);
   model->engine->prepare(model->settings);
   model->segmentation_width = config.segmentation_width;
   model->segmentation_height = config.segmentation_height;
@@ -38,7 +40,7 @@ void ModelSwap::stop() {
   unused.swap(ready_);
 }
 
-bool ModelSwap::offer(const std::string& path) {
+bool ModelSwap::offer(const std::string& path, const RegionConfig& regions) {
   const std::lock_guard<std::mutex> one(loading_);
   DetectConfig config;
   unsigned run = 0;
@@ -49,6 +51,7 @@ bool ModelSwap::offer(const std::string& path) {
     run = run_;
   }
   config.model = path;
+  config.regions = regions;
   std::shared_ptr<const DetectModel> model = open_detect_model(config);
   const std::lock_guard<std::mutex> lock(mutex_);
   if (run_ != run) return false;

@@ -34,8 +34,8 @@ class ModelSwap {
 
   // Loads the bundle at `path` in the calling thread, one call after the other, and holds it ready; one that
   // was not taken yet is dropped. Throws as open_detect_model; nothing has changed then. False where the
-  // element has stopped meanwhile.
-  bool offer(const std::string& path);
+  // element has stopped meanwhile. regions: what is in force, which the bundle must know the classes of.
+  bool offer(const std::string& path, const RegionConfig& regions);
 
   // What was offered since the last call, or null. Does not wait for a load.
   std::shared_ptr<const DetectModel> take();

@@ -17,12 +17,13 @@ DetectQueue::DetectQueue(std::shared_ptr<const DetectModel> model, int max_in_fl
       stats_(stats),
       max_in_flight_(static_cast<size_t>(max_in_flight)),
       model_(std::move(model)) {
-  stats_.start(max_in_flight);
+  stats_.start(max_in_flight, memory_);
   stats_.model(model_->engine->model(), model_->method);
 }
 
 DetectQueue::~DetectQueue() {
   clear();
+  stats_.stop();
 }
 
 void DetectQueue::set_model(std::shared_ptr<const DetectModel> model) {
@@ -100,7 +101,13 @@ void DetectQueue::submit(Frame& frame, const FrameView& view, const DetectConfig
   request.threshold = frame.threshold;
   request.min_area = static_cast<int64_t>(config.min_area);
   request.roi = config.roi;
+  request.mask = mask_.at(config.regions.mask, view.width, view.height);
+  request.classes = class_set(config.regions.classes, engine.model().classes);
   request.maps = config.attach;
+  request.memory = memory_;
+  if (!stream_) stream_ = std::make_shared<StreamState>();
+  request.stream = frame.stream = stream_;
+  if (GST_CLOCK_TIME_IS_VALID(frame.times.running)) request.time = static_cast<int64_t>(frame.times.running);
   request.cancelled = std::shared_ptr<const std::atomic<bool>>(frame.ticket, &frame.ticket->cancelled);
   request.done = [signal = signal_, ticket = frame.ticket] {
     {
@@ -180,6 +187,7 @@ bool DetectQueue::resume() noexcept {
 }
 
 void DetectQueue::finish(Frame& frame) {
+  ++number_;
   if (frame.kind == Kind::Untouched) {
     stats_.passed();
     return;
@@ -188,8 +196,12 @@ void DetectQueue::finish(Frame& frame) {
     Result result = frame.result.get();
     const std::chrono::duration<double, std::milli> held = frame.ticket->finished - frame.arrived;
     stats_.computed(held.count(), result.inference_ms);
-    last_ = std::make_unique<Findings>(std::move(result), frame.threshold, frame.model->method,
-                                       frame.model->name, frame.model->classes);
+    if (result.scene_cut || frame.stream != tracked_) tracker_.forget();
+    tracked_ = frame.stream;
+    const bool timed = GST_CLOCK_TIME_IS_VALID(frame.times.running);
+    const auto sightings = tracker_.update(result.statistics.regions, number_,
+                                           timed ? static_cast<int64_t>(frame.times.running) : -1);
+    last_ = std::make_unique<Findings>(std::move(result), sightings, *memory_, frame.threshold, *frame.model);
     age_ = 0;
   } else {
     stats_.repeated();
@@ -197,7 +209,7 @@ void DetectQueue::finish(Frame& frame) {
   }
   // Only the buffer's own structure is copied where somebody else holds it: the pixels are shared.
   frame.buffer = gst_buffer_make_writable(frame.buffer);
-  last_->attach(frame.buffer, frame.width, frame.height, age_);
+  last_->attach(frame.buffer, frame.width, frame.height, age_, number_);
 }
 
 void DetectQueue::drop(std::deque<Frame>& frames) noexcept {
@@ -224,6 +236,7 @@ void DetectQueue::clear() noexcept {
 
 void DetectQueue::forget() noexcept {
   since_computed_ = -1;
+  stream_.reset();
 }
 
 }  // namespace anomaly

@@ -10,9 +10,12 @@
 #include <memory>
 #include <mutex>
 
+#include "gst/plugin/gstanomalydetectmemory.h"
 #include "gst/plugin/gstanomalydetectmeta.h"
 #include "gst/plugin/gstanomalydetectmodel.h"
+#include "gst/plugin/gstanomalydetectregions.h"
 #include "gst/plugin/gstanomalydetectstats.h"
+#include "src/engine/region_tracker.h"
 
 namespace anomaly {
 
@@ -73,8 +76,10 @@ class DetectQueue {
   GstFlowReturn wait_for_room() noexcept;
   GstFlowReturn wait_until_empty() noexcept;
 
-  void clear() noexcept;   // drops all frames, forgets the last map; nobody may be taking frames out
-  void forget() noexcept;  // the next frame is computed, whatever the interval
+  void clear() noexcept;  // drops all frames, forgets the last map; nobody may be taking frames out
+  // The next frame has nothing to do with those before: it is computed, whatever the interval, its bounds are
+  // its own, its regions new.
+  void forget() noexcept;
 
   // For the thread that takes frames out.
 
@@ -103,7 +108,8 @@ class DetectQueue {
     FrameTimes times;
     std::shared_ptr<const DetectModel> model;
     std::chrono::steady_clock::time_point arrived;
-    std::shared_ptr<Ticket> ticket;  // of a computed one
+    std::shared_ptr<Ticket> ticket;  // of a computed one, as are the others
+    std::shared_ptr<StreamState> stream;
     std::future<Result> result;
   };
 
@@ -116,6 +122,7 @@ class DetectQueue {
   const std::shared_ptr<DetectSignal> signal_;
   DetectStats& stats_;
   const size_t max_in_flight_;
+  const std::shared_ptr<BufferMemory> memory_ = BufferMemory::create();
   std::shared_ptr<const DetectModel> model_;
 
   // Under the signal's mutex.
@@ -128,8 +135,13 @@ class DetectQueue {
   // Of the streaming thread.
   int since_computed_ = -1;  // frames queued since one to compute; -1 = none yet
   int width_ = 0, height_ = 0;
+  std::shared_ptr<StreamState> stream_;  // from one forget() to the next
+  FrameMask mask_;
 
   // Of the thread that takes frames out.
+  int64_t number_ = -1;  // of the frame taken out last
+  RegionTracker tracker_;
+  std::shared_ptr<const StreamState> tracked_;  // what tracker_ has followed
   std::unique_ptr<Findings> last_;
   guint age_ = 0;  // of `last_`
 };

@@ -2,14 +2,22 @@
 #include "gst/plugin/gstanomalydetectstats.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace anomaly {
 
-void DetectStats::start(int max_in_flight) {
+void DetectStats::start(int max_in_flight, std::shared_ptr<const BufferMemory> maps) {
   const std::lock_guard<std::mutex> lock(mutex_);
   frames_ = computed_ = skipped_ = 0;
   inference_sum_ms_ = inference_last_ms_ = held_ms_ = announced_ms_ = 0;
   max_in_flight_ = max_in_flight;
+  maps_ = std::move(maps);
+}
+
+void DetectStats::stop() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (maps_) map_buffers_ = maps_->allocated();
+  maps_.reset();
 }
 
 void DetectStats::model(const ModelInfo& model, const char* method) {
@@ -65,13 +73,13 @@ bool DetectStats::latency_changed() {
 
 GstStructure* DetectStats::to_structure() const {
   const std::lock_guard<std::mutex> lock(mutex_);
-  return gst_structure_new("application/x-anomaly-detect-stats", "frames", G_TYPE_UINT64, frames_, "computed",
-                           G_TYPE_UINT64, computed_, "skipped", G_TYPE_UINT64, skipped_, "mean-inference-ms",
-                           G_TYPE_DOUBLE, computed_ ? inference_sum_ms_ / computed_ : 0.0,
-                           "last-inference-ms", G_TYPE_DOUBLE, inference_last_ms_, "model", G_TYPE_STRING,
-                           model_.c_str(), "model-path", G_TYPE_STRING, path_.c_str(), "license",
-                           G_TYPE_STRING, license_.c_str(), "device", G_TYPE_STRING, device_.c_str(),
-                           "method", G_TYPE_STRING, method_.c_str(), nullptr);
+  return gst_structure_new(
+      "application/x-anomaly-detect-stats", "frames", G_TYPE_UINT64, frames_, "computed", G_TYPE_UINT64,
+      computed_, "skipped", G_TYPE_UINT64, skipped_, "mean-inference-ms", G_TYPE_DOUBLE,
+      computed_ ? inference_sum_ms_ / computed_ : 0.0, "last-inference-ms", G_TYPE_DOUBLE, inference_last_ms_,
+      "model", G_TYPE_STRING, model_.c_str(), "model-path", G_TYPE_STRING, path_.c_str(), "license",
+      G_TYPE_STRING, license_.c_str(), "device", G_TYPE_STRING, device_.c_str(), "method", G_TYPE_STRING,
+      method_.c_str(), "map-buffers", G_TYPE_UINT64, maps_ ? maps_->allocated() : map_buffers_, nullptr);
 }
 
 }  // namespace anomaly

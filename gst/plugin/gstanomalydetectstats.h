@@ -7,6 +7,7 @@
 #include <mutex>
 #include <string>
 
+#include "gst/plugin/gstanomalydetectmemory.h"
 #include "src/engine/engine.h"
 
 namespace anomaly {
@@ -14,7 +15,8 @@ namespace anomaly {
 // Any thread.
 class DetectStats {
  public:
-  void start(int max_in_flight);
+  void start(int max_in_flight, std::shared_ptr<const BufferMemory> maps);
+  void stop();
   void model(const ModelInfo& model, const char* method);  // what computes from now on
   void passed();                                           // a frame left without being looked at
   void repeated();                                         // a frame left with an earlier frame's map
@@ -36,6 +38,8 @@ class DetectStats {
   double inference_sum_ms_ = 0, inference_last_ms_ = 0;
   double held_ms_ = 0, announced_ms_ = 0;  // at its worst of late
   int max_in_flight_ = 1;
+  std::shared_ptr<const BufferMemory> maps_;  // from start to stop
+  guint64 map_buffers_ = 0;                   // of the last run
   std::string model_, path_, license_, device_, method_;
 };
 
