@@ -223,6 +223,53 @@ GST_START_TEST(test_crop_meta) {
 }
 GST_END_TEST;
 
+typedef struct {
+  GObject* overlay;
+  gint stop;
+} Fiddler;
+
+static gpointer fiddle(gpointer data) {
+  static const gchar* modes[] = {"blend", "map", "side-by-side"};
+  static const gchar* colormaps[] = {"turbo", "hot", "bone", "viridis"};
+  Fiddler* fiddler = data;
+  for (guint i = 0; !g_atomic_int_get(&fiddler->stop); i++) {
+    gint mode;
+    gst_util_set_object_arg(fiddler->overlay, "mode", modes[i / 3 % 3]);
+    gst_util_set_object_arg(fiddler->overlay, "colormap", colormaps[i % 4]);
+    g_object_set(fiddler->overlay, "opacity", i % 5 / 4.f, "threshold", (i % 3) / 2.f, "legend", i % 2 == 0,
+                 "boxes", i % 7 != 0, "contours", i % 5 == 0, "score-bar", i % 3 == 0, NULL);
+    g_object_get(fiddler->overlay, "mode", &mode, NULL);
+  }
+  return NULL;
+}
+
+/* Another thread changes every property while frames flow: each frame comes out whole, in one of the two
+ * sizes. */
+GST_START_TEST(test_fiddling) {
+  const GstVideoInfo info = make_info("NV12", 320, 240);
+  GstHarness* harness = overlay_new(&info, "");
+  GstElement* overlay = gst_harness_find_element(harness, "anomalyoverlay");
+  Fiddler fiddler = {G_OBJECT(overlay), 0};
+  const GstAnomalyRegion region = {
+      .id = 1, .x = 50, .y = 60, .width = 99, .height = 99, .area = 9, .max = 1, .label = "road"};
+  GThread* thread = g_thread_new("fiddler", fiddle, &fiddler);
+  for (guint i = 0; i < 200; i++) {
+    GstBuffer* frame = test_frame_new(&info);
+    gst_anomaly_meta_add_region(add_halves(frame, 320, 240), &region);
+    GstBuffer* out = gst_harness_push_and_pull(harness, frame);
+    fail_unless(out != NULL);
+    const gsize size = gst_buffer_get_size(out);
+    fail_unless(size == info.size || size == 2 * info.size, "%" G_GSIZE_FORMAT, size);
+    test_rectangle_equals(gst_buffer_get_anomaly_meta(out), 0, 0, 320, 240);
+    gst_buffer_unref(out);
+  }
+  g_atomic_int_set(&fiddler.stop, 1);
+  g_thread_join(thread);
+  gst_object_unref(overlay);
+  gst_harness_teardown(harness);
+}
+GST_END_TEST;
+
 static Suite* anomalyoverlaymemory_suite(void) {
   Suite* suite = suite_create("anomalyoverlaymemory");
   TCase* tests = tcase_create("general");
@@ -235,6 +282,7 @@ static Suite* anomalyoverlaymemory_suite(void) {
   tcase_add_test(tests, test_tee);
   tcase_add_test(tests, test_nothing_stale);
   tcase_add_test(tests, test_crop_meta);
+  tcase_add_test(tests, test_fiddling);
   return suite;
 }
 
