@@ -37,6 +37,7 @@ void DetectQueue::push(GstBuffer* buffer, const FrameView& view, const DetectCon
   Frame frame;
   frame.buffer = buffer;
   try {
+    if (reopened_.exchange(false)) forget();  // no frame that could be repeated has come through
     frame.arrived = Clock::now();
     frame.width = view.width;
     frame.height = view.height;
@@ -220,7 +221,7 @@ void DetectQueue::drop(std::deque<Frame>& frames) noexcept {
   frames.clear();
 }
 
-void DetectQueue::clear() noexcept {
+void DetectQueue::reopen() noexcept {
   std::deque<Frame> all;
   {
     const std::lock_guard<std::mutex> lock(signal_->mutex);
@@ -229,7 +230,12 @@ void DetectQueue::clear() noexcept {
     flow_ = GST_FLOW_OK;
     ++cleared_;
   }
+  reopened_ = true;
   drop(all);
+}
+
+void DetectQueue::clear() noexcept {
+  reopen();
   forget();
   last_.reset();
 }

@@ -4,6 +4,7 @@
 
 #include <gst/gst.h>
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <deque>
@@ -61,7 +62,7 @@ class DetectQueue {
   void set_model(std::shared_ptr<const DetectModel> model);
 
   // Whether an earlier frame's map could stand for the next one's.
-  bool can_repeat() const noexcept { return since_computed_ >= 0; }
+  bool can_repeat() const noexcept { return since_computed_ >= 0 && !reopened_; }
 
   // Queues `buffer` (taken over, whatever happens), which holds `view`; it is read before this returns.
   // `config`: what the properties that may change say now. late: do not compute it if an earlier
@@ -76,10 +77,14 @@ class DetectQueue {
   GstFlowReturn wait_for_room() noexcept;
   GstFlowReturn wait_until_empty() noexcept;
 
-  void clear() noexcept;  // drops all frames, forgets the last map; nobody may be taking frames out
+  // Drops all frames, forgets the last map; nobody may be taking frames out.
+  void clear() noexcept;
   // The next frame has nothing to do with those before: it is computed, whatever the interval, its bounds are
   // its own, its regions new.
   void forget() noexcept;
+
+  // For any thread: drops all frames, and takes new ones again whatever a push came to.
+  void reopen() noexcept;
 
   // For the thread that takes frames out.
 
@@ -131,6 +136,8 @@ class DetectQueue {
   GstFlowReturn flow_ = GST_FLOW_OK;
   unsigned cleared_ = 0;         // how often
   unsigned popped_cleared_ = 0;  // how often at the last pop()
+
+  std::atomic<bool> reopened_{false};  // since the last push()
 
   // Of the streaming thread.
   int since_computed_ = -1;  // frames queued since one to compute; -1 = none yet
