@@ -2,16 +2,37 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # Sets up (Debian packages, LibTorch, build) and runs every test. The last line is "N passed, N failed, N skipped".
 #
-# usage: tests/run.sh [SUITE...]     suites: kernels, engine, eval, tools, gst, pipelines (default: all)
+# usage: tests/run.sh [--sanitizers] [SUITE...]
+#   --sanitizers   then builds once more under AddressSanitizer and UndefinedBehaviorSanitizer, and runs the suites that do
+#                  not spend their time inside LibTorch: tests/sanitize.sh --quick asan
+#   SUITE          lint, kernels, engine, eval, fuzz, tools, gst, pipelines, golden, docs, install (default: all)
 set -euo pipefail
 
 root=$(cd "$(dirname "$0")/.." && pwd)
 build=${ANOMALY_BUILD_DIR:-$root/build}
+sanitizers=0
+suites=()
+for argument in "$@"; do
+  case $argument in
+    --sanitizers) sanitizers=1 ;;
+    -h | --help) sed -n '3,/^set/{/^set/d;s/^# \{0,1\}//;p}' "$0"; exit 0 ;;
+    -*) echo "run.sh: unknown option $argument (see --help)" >&2; exit 2 ;;
+    *) suites+=(--suite "$argument") ;;
+  esac
+done
 "$root/pipelines/setup.sh" --tests --build-dir "$build"
 
-suites=()
-for suite in "$@"; do suites+=(--suite "$suite"); done
-status=0
-# One test at a time: the engine uses every core by itself.
-meson test -C "$build" --no-rebuild --num-processes 1 --print-errorlogs "${suites[@]}" || status=$?
-python3 "$root/tests/summary.py" "$build/meson-logs/testlog.json" "$status"
+run_suites() {
+  local status=0
+  # One test at a time: the engine uses every core by itself.
+  meson test -C "$build" --no-rebuild --num-processes 1 --print-errorlogs "${suites[@]}" || status=$?
+  python3 "$root/tests/summary.py" "$build/meson-logs/testlog.json" "$status"
+}
+if [ $sanitizers = 0 ]; then
+  run_suites
+  exit
+fi
+. "$root/tests/stages.sh"
+stage run_suites
+stage env ANOMALY_BUILD_DIR="$build" "$root/tests/sanitize.sh" --quick asan
+finish_stages
