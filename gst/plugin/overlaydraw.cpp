@@ -68,12 +68,15 @@ void shade(const MutableFrameView& frame, const Rect& area) {
   blend_mask(frame, area.x, area.y, half.data(), width, height, 0, 0, 0);
 }
 
-// A line of the region's colour and, where lines are wide enough to have one, a dark rim around it.
+// A line of the region's colour and, where lines are wide enough to have one, a rim around it that is dark at
+// a light colour and light at a dark one: one of the two is seen on every ground.
 void draw_outline(const MutableFrameView& frame, const GstAnomalyRegion& region, Color color, int line) {
   const Rect box = {region.x, region.y, region.width, region.height};
   const int rim = line / 2;
+  const Color edge = contrast(color);
   if (rim > 0)
-    draw_box(frame, {box.x - rim, box.y - rim, box.width + 2 * rim, box.height + 2 * rim}, rim, 0, 0, 0);
+    draw_box(frame, {box.x - rim, box.y - rim, box.width + 2 * rim, box.height + 2 * rim}, rim, edge.r,
+             edge.g, edge.b);
   draw_box(frame, box, line, color.r, color.g, color.b);
 }
 
