@@ -111,6 +111,8 @@ gboolean build_video(App* app) {
   gboolean ok = set_text(detect, "model", "model", opt.model) &&
                 set_text(detect, "device", "device", opt.device) &&
                 set_text(detect, "method", "method", opt.method) && set_text(detect, "roi", "roi", opt.roi) &&
+                set_text(detect, "ignore-mask", "ignore-mask", opt.mask) &&
+                set_text(detect, "classes", "classes", opt.classes) &&
                 set_text(detect, "normalization", "normalization", opt.normalization) &&
                 set_text(detect, "ensemble-weights", "ensemble-weights", weights) &&
                 (opt.threshold < 0 || set_number(detect, "threshold", "threshold", opt.threshold)) &&

@@ -10,7 +10,7 @@
 
 /* The command line; a number below 0 = not given. */
 typedef struct {
-  gchar *model, *device, *method, *roi, *colormap, *normalization, *weights;
+  gchar *model, *device, *method, *roi, *mask, *classes, *colormap, *normalization, *weights;
   gdouble threshold, opacity;
   gint interval, min_area, frames, quality, threads;
   gboolean quiet;

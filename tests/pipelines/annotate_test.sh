@@ -107,6 +107,8 @@ check "an output folder that is not there" fails "does not exist" run vfr.mp4 no
 check "the input as output" fails "is the input" run vfr.mp4 vfr.mp4
 check "the name of the lines as output" fails "JSON Lines" run vfr.mp4 out.jsonl
 check "a malformed region" fails "roi" run --roi 1,2,3 vfr.mp4 out.mp4
+check "a class that does not exist" fails "sidewalk" run --classes lava vfr.mp4 out.mp4
+check "a mask that does not exist" fails "none.png" run --ignore-mask none.png vfr.mp4 out.mp4
 check "an unknown method" fails "--method" "$annotate" --method guess vfr.mp4 out.mp4
 check "an unusable bundle" fails "foreign.safetensors" run --model foreign.safetensors vfr.mp4 out.mp4
 if [ ! -e /dev/nvidia0 ]; then
