@@ -25,7 +25,7 @@ def filled(buffer):
     meta.set_map(2, 1, Gst.Buffer.new_wrapped(struct.pack("=2f", 0.25, 0.75)))
     meta.add_plane("labels", GstAnomaly.AnomalyPlaneType.U8, 2, 1, 1, Gst.Buffer.new_wrapped(b"ab"))
     region = GstAnomaly.AnomalyRegion()
-    region.id, region.width = 4, 9
+    region.id, region.width, region.first_seen, region.age = 4, 9, 40000000, 3
     meta.add_region(region)
     return meta
 
@@ -39,6 +39,7 @@ check("map", struct.unpack("=2f", meta.map.dup_bytes().get_data()) == (0.25, 0.7
 check("a further map", meta.get_plane("labels").dup_bytes().get_data() == b"ab")
 check("no such map", meta.get_plane("entropy") is None)
 check("region", meta.get_region(0).width == 9 and meta.get_region(0).label is None)
+check("since when", (meta.get_region(0).first_seen, meta.get_region(0).age) == (40000000, 3))
 check("no such region", meta.n_regions() == 1 and meta.get_region(1) is None)
 check("score at a pixel", meta.get_score_at(3, 1) == (True, 0.75))
 check("score beside the map", not meta.get_score_at(4, 0)[0])
