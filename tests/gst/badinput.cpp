@@ -137,8 +137,8 @@ GST_START_TEST(test_frame_sizes) {
       test_rectangle_equals(meta_of(out), 0, 0, width, height);
       fail_unless_equals_float(meta_of(out)->share, 1);
       fail_unless_equals_int(gst_anomaly_meta_n_regions(meta_of(out)), 1);
-      test_region_equals(gst_anomaly_meta_get_region(meta_of(out), 0), 1, 0, 0, width, height,
-                         static_cast<guint64>(width) * height);
+      const GstAnomalyRegion* region = gst_anomaly_meta_get_region(meta_of(out), 0);
+      test_region_equals(region, region->id, 0, 0, width, height, static_cast<guint64>(width) * height);
       gst_buffer_unref(out);
     }
 }
