@@ -10,8 +10,9 @@
  *     u64 first_seen; u32 age
  *
  * where a string is u16 length and UTF-8 without a terminator, length 0xffff = NULL. Version 1 had no
- * first_seen and no age: read as unknown and 0. What is read may come from anyone: every length is checked against what is left before anything is allocated, so memory stays
- * within a small multiple of the input's size. */
+ * first_seen and no age: read as unknown and 0. What is read may come from anyone: every length is checked
+ * against what is left before anything is allocated, so memory stays within a small multiple of the input's
+ * size. */
 #include <string.h>
 
 #include "gst/lib/gstanomalymeta-private.h"
@@ -22,7 +23,7 @@
 #define NO_STRING 0xffff
 #define LONGEST_STRING 1024
 #define MOST_PLANES 64
-#define FARTHEST_PIXEL (1 << 28) /* so that sums of two lengths fit an int */
+#define FARTHEST_PIXEL (1 << 28)                    /* so that sums of two lengths fit an int */
 #define SMALLEST_REGION (4 + 4 * 4 + 8 + 2 * 8 + 2) /* of version 1, the shortest */
 /* Interned strings stay for the life of the process: so many different ones are taken from bytes, and no
  * more. */

@@ -335,7 +335,8 @@ void gst_anomaly_meta_unmap_scores(const GstAnomalyMeta* meta, GstMapInfo* info)
  *
  * For a glance at a few pixels; whoever wants many maps the scores.
  *
- * Returns: %FALSE where the map does not cover the pixel
+ * Returns: %FALSE where the map does not cover the pixel, and where the rectangle is 0 x 0, "all of the
+ * frame": the metadata does not know the frame's size
  *
  * Since: 0.1
  */

@@ -4,12 +4,15 @@
 #include <gst/video/video.h>
 
 #include <cstdlib>
+#include <iterator>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "kernels/heatmap.h"
 #include "kernels/ingest.h"
 #include "kernels/pixel_format.h"
+#include "kernels/pixel_math.h"
 #include "tests/check.h"
 
 using namespace anomaly;
@@ -189,6 +192,79 @@ TEST(conversion_agrees_with_videoconvert) {
         }
         for (const Variant& variant : variants) compare(format, &variant, width, height, content);
       }
+  }
+}
+
+namespace {
+
+constexpr uint8_t kColours[][3] = {{255, 0, 0}, {0, 255, 0},    {0, 0, 255},  {255, 255, 255},
+                                   {0, 0, 0},   {255, 140, 20}, {30, 90, 200}};
+constexpr int kBlock = 8, kColumns = kBlock * static_cast<int>(std::size(kColours)), kLines = 4;
+
+// Blocks of the colours side by side, as videoconvert makes them and as they are drawn.
+void compare_colours(const PixelFormatInfo& format, const Variant* variant) {
+  GstHarness* harness = gst_harness_new("videoconvert");
+  GstCaps* out_caps = make_caps(format.name, kColumns, kLines, variant);
+  GstVideoInfo info;
+  CHECK(gst_video_info_from_caps(&info, out_caps));
+  gst_harness_set_caps(harness, make_caps("RGB", kColumns, kLines, nullptr), out_caps);
+  GstBuffer* in = gst_buffer_new_allocate(nullptr, kColumns * 3 * kLines, nullptr);
+  for (int i = 0; i < kColumns * kLines; ++i)
+    gst_buffer_fill(in, static_cast<gsize>(3 * i), kColours[i % kColumns / kBlock], 3);
+  GST_BUFFER_PTS(in) = 0;
+  GstBuffer* theirs = gst_harness_push_and_pull(harness, in);
+  CHECK(theirs != nullptr);
+  GstBuffer* ours = gst_buffer_copy_deep(theirs);
+  GstVideoFrame a, b;
+  CHECK(gst_video_frame_map(&a, &info, theirs, GST_MAP_READ));
+  CHECK(gst_video_frame_map(&b, &info, ours, GST_MAP_READWRITE));
+  MutableFrameView view;
+  view.format = format.format;
+  view.width = kColumns;
+  view.height = kLines;
+  if (variant) {
+    view.matrix = variant->matrix;
+    view.range = variant->range;
+  }
+  for (int p = 0; p < format.planes; ++p) {
+    view.plane[p] = static_cast<uint8_t*>(GST_VIDEO_FRAME_PLANE_DATA(&b, p));
+    view.stride[p] = GST_VIDEO_FRAME_PLANE_STRIDE(&b, p);
+  }
+  std::string wrong;
+  for (int i = 0; i < static_cast<int>(std::size(kColours)); ++i) {
+    draw_box(view, {i * kBlock, 0, kBlock, kLines}, 0, kColours[i][0], kColours[i][1], kColours[i][2]);
+    for (int c = 0; c < format.components; ++c) {
+      const PixelComponent& component = format.component[c];
+      const int x = (i * kBlock + kBlock / 2) >> component.h_sub;  // where no neighbour mixes in
+      const auto* row = static_cast<const uint8_t*>(GST_VIDEO_FRAME_PLANE_DATA(&a, component.plane));
+      const int expected = load_sample(component, row, x),
+                got = load_sample(component, view.plane[component.plane], x);
+      const int unit = component.depth > 8 ? 1 << (component.depth - 8) : 1;
+      if (std::abs(expected - got) > kTolerance * unit)
+        wrong += " colour " + std::to_string(i) + " component " + std::to_string(c) + " is " +
+                 std::to_string(got) + ", not " + std::to_string(expected);
+    }
+  }
+  gst_video_frame_unmap(&b);
+  gst_video_frame_unmap(&a);
+  gst_buffer_unref(ours);
+  gst_buffer_unref(theirs);
+  gst_harness_teardown(harness);
+  if (!wrong.empty())
+    check::fail(__FILE__, __LINE__, format.name, " ", variant ? variant->colorimetry : std::string(), wrong);
+}
+
+}  // namespace
+
+// What the overlay draws is of the colour that videoconvert would have made.
+TEST(drawn_colours_agree_with_videoconvert) {
+  for (int i = 0; i < kPixelFormats; ++i) {
+    const PixelFormatInfo& format = pixel_format_table()[i];
+    if (format.family != PixelFamily::Yuv) {
+      compare_colours(format, nullptr);
+      continue;
+    }
+    for (const Variant& variant : all_variants()) compare_colours(format, &variant);
   }
 }
 
