@@ -297,6 +297,23 @@ TEST(extreme_sizes) {
     }
 }
 
+// A picture of one colour is one of that colour at every size.
+TEST(largest_sizes) {
+  for (const Facts& facts : all_facts())
+    for (const auto& [width, height] : {std::pair{8192, 1}, {1, 8192}, {8192, 8192}}) {
+      if (width == height && facts.format != PixelFormat::NV12 && facts.format != PixelFormat::RGB) continue;
+      Frame f;
+      make(f, facts, width, height, Layout::Padded, 3);
+      // Small enough for the high bytes of formats of 10 bits.
+      for (auto& plane : f.bytes) std::fill(plane.begin(), plane.end(), static_cast<uint8_t>(1));
+      std::vector<uint8_t> got(64 * 32 * 3);
+      ingest_rgb8(f.view, got.data(), 64, 32);
+      for (size_t i = 3; i < got.size(); ++i)
+        if (got[i] != got[i % 3])
+          check::fail(__FILE__, __LINE__, describe(f), ": ", static_cast<int>(got[i]), " at ", i / 3);
+    }
+}
+
 // Buffers that end with the last row's last pixel: under AddressSanitizer, a byte read beyond them fails.
 TEST(nothing_is_read_beyond_the_last_pixel) {
   Random random(21);
