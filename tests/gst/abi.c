@@ -28,6 +28,8 @@ GST_START_TEST(test_layout) {
       AT(GstAnomalyRegion, label, 48),
       AT(GstAnomalyRegion, first_seen, 56),
       AT(GstAnomalyRegion, age, 64),
+      AT(GstAnomalyRegion, first_seen, 56),
+      AT(GstAnomalyRegion, age, 64),
       SIZE(GstAnomalyPlane, 64),
       AT(GstAnomalyPlane, name, 0),
       AT(GstAnomalyPlane, type, 8),
