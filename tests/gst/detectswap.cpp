@@ -150,7 +150,7 @@ GST_START_TEST(test_fifty_swaps) {
   std::atomic<guint> pushed{0}, pulled{0};
   GstBuffer* out = nullptr;
   int threads = 0;
-  guint64 settled = 0;
+  [[maybe_unused]] guint64 settled = 0;
   std::thread stream([&] {
     while (!done) {
       if (pushed - pulled > 8)  // the harness' queue has no bound
@@ -183,7 +183,7 @@ GST_START_TEST(test_fifty_swaps) {
     if (i == 9) threads = threads_now(), settled = resident_bytes();
   }
   const int threads_left = threads_now();
-  const guint64 end = resident_bytes();
+  [[maybe_unused]] const guint64 end = resident_bytes();
   done = true;
   while ((out = gst_harness_try_pull(detect.harness)) != nullptr) take(out);
   stream.join();
@@ -191,7 +191,9 @@ GST_START_TEST(test_fifty_swaps) {
   fail_unless_equals_int(pulled.load(), pushed.load());
   fail_unless(changes >= 49);
   fail_unless(threads_left <= threads + 1, "%d threads, %d before", threads_left, threads);
+#ifndef __SANITIZE_ADDRESS__  // which keeps what is freed for a while
   fail_unless(end < settled + 16 * 1024 * 1024, "%" G_GUINT64_FORMAT " kB more", (end - settled) / 1024);
+#endif
   fail_unless(gst_bus_pop_filtered(detect.bus, static_cast<GstMessageType>(GST_MESSAGE_WARNING |
                                                                            GST_MESSAGE_ERROR)) == nullptr);
 }
