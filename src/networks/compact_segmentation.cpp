@@ -9,6 +9,14 @@ namespace {
 
 constexpr int64_t kDecoderKernel = 5;  // of the decoder's depthwise convolutions
 
+// Inverted residuals that keep width and size.
+torch::nn::ModuleList inverted_blocks(int64_t width, int64_t count, int64_t expansion) {
+  torch::nn::ModuleList blocks;
+  for (int64_t i = 0; i < count; ++i)
+    blocks->push_back(InvertedResidual(width, width, (expansion > 0 ? expansion : 2) * width, 3, 1));
+  return blocks;
+}
+
 }  // namespace
 
 Json CompactSegmentationOptions::to_json() const {
@@ -21,6 +29,11 @@ Json CompactSegmentationOptions::to_json() const {
   json.set("blocks", block_list);
   json.set("decoder", decoder);
   json.set("head", head);
+  if (refine != std::array<int64_t, 3>{}) {
+    Json refine_list = Json::array();
+    for (const int64_t count : refine) refine_list.push(count);
+    json.set("refine", refine_list);
+  }
   if (expansion == 0) return json;
   json.set("expansion", expansion);
   Json kernel_list = Json::array();
@@ -40,6 +53,10 @@ CompactSegmentationOptions CompactSegmentationOptions::from_json(const Json& jso
   std::copy(blocks.begin(), blocks.end(), options.blocks.begin());
   options.decoder = reader.integer("decoder", 1, 512);
   options.head = reader.integer("head", 1, 512);
+  if (reader.has("refine")) {
+    const auto refine = reader.integers("refine", options.refine.size(), 0, 16);
+    std::copy(refine.begin(), refine.end(), options.refine.begin());
+  }
   if (reader.has("expansion")) {
     options.expansion = reader.integer("expansion", 1, 8);
     const auto kernels = reader.odd_integers("kernels", options.kernels.size(), 1, 9);
@@ -84,12 +101,21 @@ CompactSegmentationImpl::CompactSegmentationImpl(const CompactSegmentationOption
   fuse4_ = register_module("fuse4", ConvNorm(d, d, dense ? 3 : 1));
   fuse3_ = register_module("fuse3", ConvNorm(d, d, dense ? 3 : 1));
   fuse2_ = register_module("fuse2", ConvNorm(w[1], options.head, 3));
+  const auto& refine = options.refine;
+  if (refine[0] > 0) refine_ = register_module("refine", inverted_blocks(w[2], refine[0], options.expansion));
+  if (refine[1] > 0) decode_ = register_module("decode", inverted_blocks(d, refine[1], options.expansion));
+  if (refine[2] > 0) {
+    torch::nn::ModuleList layers;
+    for (int64_t i = 0; i < refine[2]; ++i) layers->push_back(ConvNorm(options.head, options.head, 3));
+    finish_ = register_module("finish", layers);
+  }
   classifier_ = register_module(
       "classifier", torch::nn::Conv2d(torch::nn::Conv2dOptions(options.head, options.classes, 1)));
 }
 
 at::Tensor CompactSegmentationImpl::forward(const at::Tensor& image) {
-  const auto [half, quarter, eighth] = stem_(image);
+  const auto [half, quarter, stem] = stem_(image);
+  const at::Tensor eighth = refine_ ? run_stage(refine_, stem) : stem;
   const at::Tensor sixteenth = run_stage(sixteenth_, eighth);
   const at::Tensor deepest = run_stage(thirtysecond_, sixteenth);
   // What the whole frame shows decides how much each channel counts.
@@ -99,7 +125,10 @@ at::Tensor CompactSegmentationImpl::forward(const at::Tensor& image) {
   y = fuse4_(depth4_ ? depth4_(y) : y);
   y = (upsample_to(y, eighth) + lateral3_(eighth)).relu_();
   y = fuse3_(depth3_ ? depth3_(y) : y);
+  if (decode_) y = run_stage(decode_, y);
   y = fuse2_((upsample_to(reduce_(y), quarter) + lateral2_(quarter)).relu_());
+  if (finish_)
+    for (const auto& layer : *finish_) y = layer->as<ConvNorm>()->forward(y);
   return classifier_(y);
 }
 

@@ -20,6 +20,9 @@ struct CompactSegmentationOptions {
   // strides 16 and 32 (odd).
   int64_t expansion = 0;
   std::array<int64_t, 2> kernels = {3, 5};
+  // Further layers where thin things are seen: inverted residuals at stride 8 in the trunk and in the decoder
+  // (expansion 2 where the deep half is dense), 3x3 convolutions at stride 4 before the classifier.
+  std::array<int64_t, 3> refine = {0, 0, 0};
   int64_t classes = 19;
 
   Json to_json() const;
@@ -50,7 +53,8 @@ class CompactSegmentationImpl : public torch::nn::Module {
 
  private:
   CompactStem stem_{nullptr};
-  torch::nn::ModuleList sixteenth_{nullptr}, thirtysecond_{nullptr};
+  torch::nn::ModuleList refine_{nullptr}, sixteenth_{nullptr}, thirtysecond_{nullptr}, decode_{nullptr},
+      finish_{nullptr};
   torch::nn::Conv2d gate_{nullptr}, classifier_{nullptr};
   ConvNorm lateral5_{nullptr}, lateral4_{nullptr}, lateral3_{nullptr}, lateral2_{nullptr}, reduce_{nullptr},
       depth4_{nullptr}, depth3_{nullptr}, fuse4_{nullptr}, fuse3_{nullptr}, fuse2_{nullptr};

@@ -42,6 +42,7 @@ CompactSegmentationOptions small_separable() {
   CompactSegmentationOptions options = small_segmentation();
   options.expansion = 2;
   options.kernels = {3, 5};
+  options.refine = {1, 2, 1};
   return options;
 }
 CompactEncoderOptions small_encoder() {
@@ -321,6 +322,8 @@ TEST(bad_architectures_are_refused_by_name) {
   architecture_refused("segmentation", "widths", Json::array({8, 8}), "architecture.segmentation.widths");
   architecture_refused("segmentation", "widths", Json::array({8, 12, -16, 20, 24}),
                        "architecture.segmentation.widths[2]");
+  architecture_refused("segmentation", "refine", Json::array({1, 2, 17}),
+                       "architecture.segmentation.refine[2]");
   architecture_refused("segmentation", "expansion", 9, "architecture.segmentation.expansion");
   architecture_refused("segmentation", "expansion", 2, "architecture.segmentation.kernels");
   architecture_refused("segmentation", "type", "compact-other", "architecture.segmentation.type");
