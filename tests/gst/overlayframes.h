@@ -129,12 +129,16 @@ static inline void formats_free(GArray* names) {
   g_array_unref(names);
 }
 
+/* The buffer comes out as it went in: the same object with the same memory, which nobody wrote to. */
 static inline void same_buffer(GstHarness* harness, GstBuffer* buffer) {
   GstBuffer* before = gst_buffer_copy_deep(buffer);
+  GstMemory* memory = gst_buffer_peek_memory(buffer, 0);
   GstMapInfo map;
   /* The reference held here makes it unwritable: drawing would have to copy. */
   GstBuffer* out = gst_harness_push_and_pull(harness, gst_buffer_ref(buffer));
   fail_unless(out == buffer);
+  fail_unless_equals_int(gst_buffer_n_memory(out), 1);
+  fail_unless(gst_buffer_peek_memory(out, 0) == memory);
   fail_unless(gst_buffer_map(before, &map, GST_MAP_READ));
   fail_unless_equals_int(gst_buffer_memcmp(out, 0, map.data, map.size), 0);
   gst_buffer_unmap(before, &map);

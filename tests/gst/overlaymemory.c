@@ -19,8 +19,9 @@ GST_START_TEST(test_shared_frame) {
   fail_unless(gst_buffer_get_anomaly_meta(out) != NULL);
   gst_buffer_unref(out);
 
+  GstMemory* memory = gst_buffer_peek_memory(frame, 0);
   GstBuffer* same = gst_harness_push_and_pull(harness, frame);
-  fail_unless(same == frame);
+  fail_unless(same == frame && gst_buffer_peek_memory(same, 0) == memory);
   gst_buffer_unref(same);
   gst_buffer_unref(before);
   gst_harness_teardown(harness);
