@@ -48,12 +48,13 @@ double median(std::vector<double> values) {
 
 class Evaluation {
  public:
-  Evaluation(const Methods& methods, const EvaluationOptions& options, const Progress& progress)
+  Evaluation(Methods& methods, const EvaluationOptions& options, const Progress& progress)
       : methods_(methods), options_(options), progress_(progress), iou_(options.labels) {}
 
   Report run(Input& input) {
     fps_ = options_.fps > 0 ? options_.fps : input.fps();
     look(input);
+    methods_.unload();
     const BundleInfo& info = methods_.pipeline().info();
     report_.bundle = info.name;
     report_.license = info.license;
@@ -265,7 +266,8 @@ class Evaluation {
     for (const int value : iou_.values()) {
       std::string name = std::to_string(value) + ":";
       for (const int id : options_.labels[static_cast<size_t>(value)])
-        name += " " + methods_.pipeline().info().classes.at(static_cast<size_t>(id)).name;
+        name += (name.back() == ':' ? " " : ", ") +
+                methods_.pipeline().info().classes.at(static_cast<size_t>(id)).name;
       out.names.push_back(name);
     }
     return out;
@@ -294,7 +296,7 @@ class Evaluation {
       show(standings_[i - 1], false);
   }
 
-  const Methods& methods_;
+  Methods& methods_;
   const EvaluationOptions& options_;
   const Progress& progress_;
   ScratchFile scratch_;
@@ -311,8 +313,7 @@ class Evaluation {
 
 }  // namespace
 
-Report evaluate(Input& input, const Methods& methods, const EvaluationOptions& options,
-                const Progress& progress) {
+Report evaluate(Input& input, Methods& methods, const EvaluationOptions& options, const Progress& progress) {
   return Evaluation(methods, options, progress).run(input);
 }
 

@@ -29,7 +29,7 @@ using Progress = std::function<void(const std::string& what, int64_t done, int64
 
 // Looks at every frame once and keeps its maps in a scratch file; then takes one method after the other, so
 // that no more than one method's scores (4 bytes a labelled pixel) are in memory. Throws Error.
-Report evaluate(Input& input, const Methods& methods, const EvaluationOptions& options,
-                const Progress& progress);
+// The networks are unloaded in between.
+Report evaluate(Input& input, Methods& methods, const EvaluationOptions& options, const Progress& progress);
 
 }  // namespace anomaly::eval

@@ -117,7 +117,9 @@ std::vector<std::string> list_picture_files(const std::string& folder) {
 
 void read_targets(const std::string& path, const InputOptions& options, EvalFrame& frame) {
   const auto columns = static_cast<size_t>(frame.width), rows = static_cast<size_t>(frame.height);
+  frame.targets.clear();
   if (path.empty()) {
+    if (!options.normal) return;
     frame.targets.assign(columns * rows, kNormal);
   } else {
     GreyMap mask = read_grey8(path);

@@ -21,9 +21,10 @@ struct EvalFrame {
 };
 
 struct InputOptions {
-  std::string path;                              // a folder of pictures, or a video file
-  std::string masks;                             // a folder; empty: every pixel is normal
-  std::string labels;                            // a folder; empty: none
+  std::string path;     // a folder of pictures, or a video file
+  std::string masks;    // a folder; empty: none
+  bool normal = false;  // without masks: every pixel is normal; else nothing is known
+  std::string labels;   // a folder; empty: none
   std::array<int, 3> mask_values = {0, 1, 255};  // of normal, anomalous and ignored pixels; -1 = none
   Rect roi;                                      // what lies outside is ignored; 0 x 0 = the whole frame
 };
@@ -45,7 +46,7 @@ class Input {
 // The files of a folder that are pictures by their extension, sorted by name. Throws Error(NotFound or Io).
 std::vector<std::string> list_picture_files(const std::string& folder);
 
-// Reads a mask, or makes a normal one where `path` is empty, and applies the options. Throws as next().
+// Sets frame.targets: from the mask where `path` is not empty, else as options.normal says. Throws as next().
 void read_targets(const std::string& path, const InputOptions& options, EvalFrame& frame);
 
 // A video file; masks are told by the number at the end of their stem: the frame, counted from 0. Throws

@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <cstring>
 #include <exception>
+#include <filesystem>
 #include <opencv2/core/utils/logger.hpp>
 #include <string>
 
@@ -21,32 +22,33 @@ namespace anomaly::eval {
 
 namespace {
 
-// A result that is written under another name and then renamed. Made before the work, so that a place that
-// cannot be written is found at once.
+// A result that is written under another name and then renamed. A place that cannot be written is found
+// before the work.
 class ResultFile {
  public:
   explicit ResultFile(const std::string& path) : path_(path), partial_(path + ".partial") {
     if (path_.empty()) return;
-    file_ = std::fopen(partial_.c_str(), "wb");
-    if (!file_) fail();
-  }
-  ResultFile(const ResultFile&) = delete;
-  ResultFile& operator=(const ResultFile&) = delete;
-  ~ResultFile() {
-    if (!file_) return;
-    std::fclose(file_);
+    std::error_code unknown;
+    if (std::filesystem::is_directory(path_, unknown)) {
+      errno = EISDIR;
+      fail();
+    }
+    std::FILE* const file = std::fopen(partial_.c_str(), "wb");
+    if (!file) fail();
+    std::fclose(file);
     std::remove(partial_.c_str());
   }
-  bool wanted() const { return file_ != nullptr; }
+  bool wanted() const { return !path_.empty(); }
 
-  void finish(const std::string& content) {
-    bool written = std::fwrite(content.data(), 1, content.size(), file_) == content.size();
+  void write(const std::string& content) const {
+    std::FILE* const file = std::fopen(partial_.c_str(), "wb");
+    if (!file) fail();
+    bool written = std::fwrite(content.data(), 1, content.size(), file) == content.size();
     int reason = errno;
-    if (std::fclose(file_) != 0 && written) {
+    if (std::fclose(file) != 0 && written) {
       written = false;
       reason = errno;
     }
-    file_ = nullptr;
     if (written && std::rename(partial_.c_str(), path_.c_str()) == 0) return;
     if (written) reason = errno;
     std::remove(partial_.c_str());
@@ -59,7 +61,6 @@ class ResultFile {
     throw Error(ErrorKind::Io, path_ + ": cannot be written: " + std::strerror(errno));
   }
   std::string path_, partial_;
-  std::FILE* file_ = nullptr;
 };
 
 // One line that changes in a terminal; in a file, a line at every tenth part of the work.
@@ -114,11 +115,12 @@ void run(Options options) {
   } catch (const std::invalid_argument& e) {
     throw UsageError("--label-map " + options.label_map + ": " + e.what());
   }
+  options.input.normal = options.normal;
   const auto input = Input::open(options.input);
   if (input->surplus() > 0)
     complain(std::to_string(input->surplus()) + " masks in " + options.input.masks + " have no picture");
-  ResultFile json(options.json), html(options.html);
-  const Methods methods(bundle, options.settings, options.methods);
+  const ResultFile json(options.json), html(options.html);
+  Methods methods(bundle, options.settings, options.methods);
 
   Report report;
   {
@@ -130,8 +132,8 @@ void run(Options options) {
   report.input = options.input.path;
   report.device = options.device;
   std::fputs(to_table(report).c_str(), stdout);
-  if (json.wanted()) json.finish(to_json(report).dump(1) + '\n');
-  if (html.wanted()) html.finish(to_html(report));
+  if (json.wanted()) json.write(to_json(report).dump(1) + '\n');
+  if (html.wanted()) html.write(to_html(report));
   if (std::fflush(stdout) != 0)
     throw Error(ErrorKind::Io, std::string("standard output: ") + std::strerror(errno));
 }

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <chrono>
 #include <map>
+#include <set>
 
 #include "src/error.h"
 #include "src/framework/ops.h"
@@ -53,6 +54,12 @@ std::vector<const MethodInfo*> choose(const Bundle& bundle, const std::vector<st
   return chosen;
 }
 
+std::set<std::string> networks_of(const std::vector<const MethodInfo*>& methods) {
+  std::set<std::string> networks;
+  for (const MethodInfo* method : methods) networks.insert(method->networks.begin(), method->networks.end());
+  return networks;
+}
+
 std::shared_ptr<const Bundle> checked(std::shared_ptr<const Bundle> bundle, const Settings& settings) {
   if (settings.normalization == Normalization::Fixed && bundle->has("perceptual") &&
       !bundle->info().perceptual_bounds)
@@ -88,7 +95,8 @@ const std::vector<MethodInfo>& known_methods() {
 
 Methods::Methods(std::shared_ptr<const Bundle> bundle, const Settings& settings,
                  const std::vector<std::string>& names)
-    : chosen_(choose(*bundle, names)), pipeline_(checked(std::move(bundle), settings), settings) {}
+    : chosen_(choose(*bundle, names)),
+      pipeline_(checked(std::move(bundle), settings), settings, networks_of(chosen_)) {}
 
 bool Methods::wants(const std::string& name) const {
   return std::any_of(chosen_.begin(), chosen_.end(), [&](const MethodInfo* m) { return name == m->name; });

@@ -43,6 +43,8 @@ class Methods {
           const std::vector<std::string>& names);
 
   const Pipeline& pipeline() const { return pipeline_; }
+  // After the last run(): lets go of the networks' memory.
+  void unload() { pipeline_.unload(); }
   const std::vector<const MethodInfo*>& chosen() const { return chosen_; }
   // frame: as Pipeline::frame gives it. stream: for Normalization::Temporal, after its begin_frame().
   Scores run(const at::Tensor& frame, StreamState* stream = nullptr) const;

@@ -127,7 +127,8 @@ const std::map<std::string, Handler>& handlers() {
 void check(const Options& options) {
   if (options.input.masks.empty() && !options.normal && options.input.labels.empty())
     throw UsageError(
-        "what is known of the frames? --masks DIR, or --normal where nothing in them is anomalous");
+        "what is known of the frames? --masks DIR, --normal where nothing in them is anomalous, or --labels "
+        "DIR");
   if (!options.input.masks.empty() && options.normal)
     throw UsageError("--masks and --normal contradict each other");
   if (options.input.labels.empty() && !options.label_map.empty())
@@ -168,7 +169,7 @@ Options parse_options(int argc, char** argv) {
 }
 
 const char* help() {
-  return R"(usage: anomaly-eval [OPTION]... (--masks DIR | --normal) INPUT
+  return R"(usage: anomaly-eval [OPTION]... (--masks DIR | --normal | --labels DIR) INPUT
 
 Measures how well a bundle finds what does not belong in driving pictures: all methods and
 ablations side by side. INPUT is a folder of pictures or a video file. Prints a table.

@@ -71,10 +71,7 @@ class VideoInput final : public Input {
         to[0] = from[2], to[1] = from[1], to[2] = from[0];
     frame.labels.clear();
     const auto mask = masks_.find(next_);
-    if (options_.masks.empty() || mask != masks_.end())
-      read_targets(options_.masks.empty() ? "" : mask->second, options_, frame);
-    else
-      frame.targets.clear();
+    read_targets(mask == masks_.end() ? "" : mask->second, options_, frame);
     ++next_;
     return true;
   }

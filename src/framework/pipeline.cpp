@@ -13,14 +13,27 @@ namespace anomaly {
 Pipeline::Pipeline(const std::string& bundle_path, const Settings& settings)
     : Pipeline(Bundle::open(bundle_path), settings) {}
 
-Pipeline::Pipeline(std::shared_ptr<const Bundle> bundle, const Settings& settings)
+Pipeline::Pipeline(std::shared_ptr<const Bundle> bundle, const Settings& settings,
+                   const std::set<std::string>& only)
     : bundle_(std::move(bundle)), settings_(settings) {
+  const auto wanted = [&](const char* network) {
+    return has(network) && (only.empty() || only.contains(network));
+  };
   segmentation_ = load_segmentation(*bundle_);
-  if (has("encoder")) encoder_ = load_encoder(*bundle_);
-  if (has("generator")) generator_ = load_generator(*bundle_);
-  if (has("perceptual")) perceptual_ = load_perceptual(*bundle_);
-  if (has("dissimilarity")) dissimilarity_ = load_dissimilarity(*bundle_, "dissimilarity");
-  if (has("baseline")) baseline_ = load_dissimilarity(*bundle_, "baseline");
+  if (wanted("encoder")) encoder_ = load_encoder(*bundle_);
+  if (wanted("generator")) generator_ = load_generator(*bundle_);
+  if (wanted("perceptual")) perceptual_ = load_perceptual(*bundle_);
+  if (wanted("dissimilarity")) dissimilarity_ = load_dissimilarity(*bundle_, "dissimilarity");
+  if (wanted("baseline")) baseline_ = load_dissimilarity(*bundle_, "baseline");
+}
+
+void Pipeline::unload() {
+  segmentation_.reset();
+  encoder_.reset();
+  generator_.reset();
+  perceptual_.reset();
+  dissimilarity_.reset();
+  baseline_.reset();
 }
 
 at::Tensor Pipeline::frame(const uint8_t* rgb, int width, int height) const {

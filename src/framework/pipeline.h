@@ -4,6 +4,7 @@
 #pragma once
 
 #include <memory>
+#include <set>
 #include <string>
 
 #include "src/framework/framework.h"
@@ -15,12 +16,16 @@ namespace anomaly {
 
 class Pipeline {
  public:
-  // Loads every network that the bundle has, on the CPU. settings.method plays no part.
+  // Loads every network that the bundle has, on the CPU; with `only`, those of them. settings.method plays no
+  // part. A step whose network is not loaded must not be called.
   explicit Pipeline(const std::string& bundle_path, const Settings& settings = {});
-  explicit Pipeline(std::shared_ptr<const Bundle> bundle, const Settings& settings = {});
+  explicit Pipeline(std::shared_ptr<const Bundle> bundle, const Settings& settings = {},
+                    const std::set<std::string>& only = {});
   const BundleInfo& info() const { return bundle_->info(); }
   const Settings& settings() const { return settings_; }
   bool has(const std::string& network) const { return bundle_->has(network); }
+  // Lets go of the networks' memory: from here on no step may be called.
+  void unload();
 
   // The frame as the framework takes it: H x W x 3 uint8 at segmentation size, Pillow's bicubic. rgb: height
   // x width x 3.

@@ -8,6 +8,9 @@
 #include <opencv2/videoio.hpp>
 #endif
 
+#include "src/error.h"
+#include "src/eval/input.h"
+#include "src/eval/options.h"
 #include "tests/eval/drive.h"
 
 using namespace anomaly;
@@ -52,6 +55,14 @@ TEST(a_video_file_is_read_frame_by_frame) {
 }
 #endif
 
+// Goes through all the frames.
+static void read_all(const eval::InputOptions& options) {
+  const auto input = eval::Input::open(options);
+  eval::EvalFrame frame;
+  while (input->next(frame)) {
+  }
+}
+
 TEST(bad_input_is_refused_by_name) {
   const Drive& d = drive();
   check::TemporaryFolder place;
@@ -60,31 +71,45 @@ TEST(bad_input_is_refused_by_name) {
   fs::copy(d.masks, few);
   fs::remove(few + "/road2.png");
   fs::remove(few + "/road4.png");
-  d.refuses({"--normal", place.file("nowhere")}, 1, "nowhere: no such folder or video file");
-  d.refuses({"--normal", empty}, 1, "empty: no pictures there");
-  d.refuses({"--masks", empty, d.images}, 1, "empty: no pictures there");
-  d.refuses({"--masks", place.file("gone"), d.images}, 1, "gone: no such folder");
-  d.refuses({"--masks", few, d.images}, 1, "(2 of 6 are missing)");
-  d.refuses({"--masks", few, d.images}, 1, "images/road2.png has no mask");
-  d.refuses({"--normal", "--labels", few, d.images}, 1, "has no label map");
+  const auto refuses = [](const std::string& images, const std::string& masks, const std::string& labels,
+                          const char* part) {
+    CHECK_THROWS(read_all({.path = images, .masks = masks, .normal = masks.empty(), .labels = labels}), Error,
+                 part);
+  };
+  refuses(place.file("nowhere"), "", "", "nowhere: no such folder or video file");
+  refuses(empty, "", "", "empty: no pictures there");
+  refuses(d.images, empty, "", "empty: no pictures there");
+  refuses(d.images, place.file("gone"), "", "gone: no such folder");
+  refuses(d.images, few, "", "(2 of 6 are missing)");
+  refuses(d.images, few, "", "images/road2.png has no mask");
+  refuses(d.images, "", few, "has no label map");
   fs::copy(d.masks, wrong);
-  write_picture(wrong + "/road1.png", cv::Mat::zeros(kHeight, kWidth - 1, CV_8UC1));
-  d.refuses({"--masks", wrong, d.images}, 1, "wrong/road1.png: 159x96 pixels, its picture has 160x96");
-  write_picture(wrong + "/road1.png", cv::Mat::zeros(kHeight, kWidth, CV_8UC3));
-  d.refuses({"--masks", wrong, d.images}, 1, "wrong/road1.png: 3 channels of 8 bits");
-  write_picture(wrong + "/road1.png", cv::Mat::zeros(kHeight, kWidth, CV_16UC1));
-  d.refuses({"--masks", wrong, d.images}, 1, "wrong/road1.png: 1 channels of 16 bits");
-  std::ofstream(wrong + "/road1.png") << "no picture";
+  const std::string one = wrong + "/road1.png";
+  write_picture(one, cv::Mat::zeros(kHeight, kWidth - 1, CV_8UC1));
+  refuses(d.images, wrong, "", "wrong/road1.png: 159x96 pixels, its picture has 160x96");
+  refuses(d.images, "", wrong, "wrong/road1.png: 159x96 pixels, its picture has 160x96");
+  write_picture(one, cv::Mat::zeros(kHeight, kWidth, CV_8UC3));
+  refuses(d.images, wrong, "", "wrong/road1.png: 3 channels of 8 bits");
+  write_picture(one, cv::Mat::zeros(kHeight, kWidth, CV_16UC1));
+  refuses(d.images, wrong, "", "wrong/road1.png: 1 channels of 16 bits");
+  std::ofstream(one) << "no picture";
+  refuses(d.images, wrong, "", "wrong/road1.png: not a picture that can be read");
+  refuses(wrong, "", "", "wrong/road1.png: not a picture that can be read");
   d.refuses({"--masks", wrong, d.images}, 1, "wrong/road1.png: not a picture that can be read");
-  d.refuses({"--normal", wrong}, 1, "wrong/road1.png: not a picture that can be read");
   std::ofstream(wrong + "/road3.jpg") << "x";
-  d.refuses({"--normal", wrong}, 1, "have one stem");
+  refuses(wrong, "", "", "have one stem");
+}
+
+TEST(places_and_settings_that_cannot_be_are_refused) {
+  const Drive& d = drive();
+  check::TemporaryFolder place;
   d.refuses({"--normal", "--json", place.file("gone/out.json"), d.images}, 1,
             "gone/out.json: cannot be written");
-  d.refuses({"--normal", "--html", empty, d.images}, 1, "empty: cannot be written");
+  d.refuses({"--normal", "--html", d.masks, d.images}, 1, "masks: cannot be written");
   d.refuses({"--normal", "--html", place.file("page.html"), d.images}, 1, "TMPDIR", 8192);
-  CHECK(!fs::exists(place.file("page.html")) && !fs::exists(place.file("page.html.partial")));
+  CHECK_EQ(place.entries(), size_t{0});
   d.refuses({"--normal", "--device", "tpu", d.images}, 1, "no device \"tpu\"");
+  d.refuses({"--normal", "--normalization", "temporal", d.images}, 1, "say how often with --fps");
   d.refuses({"--normal", "--methods", "magic", d.images}, 1, "there is no method \"magic\"");
   d.refuses({"--normal", "--methods", "synboost,synboost", d.images}, 1, "named twice");
   d.refuses({"--normal", "--model", place.file("no.safetensors"), d.images}, 1, "no.safetensors");
@@ -111,10 +136,9 @@ TEST(bad_command_lines_are_refused) {
   for (const auto& [arguments, part] : std::vector<std::pair<std::vector<std::string>, const char*>>{
            {{"--normal"}, "name a folder"},
            {{"--normal", "a", "b"}, "name one input"},
-           {{d.images}, "--masks DIR, or --normal"},
+           {{d.images}, "--masks DIR, --normal"},
            {{"--normal", "--masks", d.masks, d.images}, "contradict"},
            {{"--normal", "--label-map", "0", d.images}, "there is no --labels"},
-           {{"--normal", "--labels", d.labels, "--label-map", "0,77", d.images}, "\"77\" is not a train id"},
            {{"--normal", "--fps", "0", d.images}, "--fps 0: expected a number from 0.001 to 10000"},
            {{"--normal", "--fps", "nan", d.images}, "--fps nan"},
            {{"--normal", "--threads", "0", d.images}, "--threads 0: expected a whole number from 1 to 1024"},
@@ -125,8 +149,17 @@ TEST(bad_command_lines_are_refused) {
            {{"--normal", "--normalization", "odd", d.images}, "--normalization"},
            {{"--normal", "--json"}, "--json: needs a value"},
            {{"--normal", "--nothing", d.images}, "--nothing: not an option"},
-       })
-    d.refuses(arguments, 2, part);
+       }) {
+    std::vector<std::string> all = arguments;
+    all.insert(all.begin(), "anomaly-eval");
+    std::vector<char*> argv;
+    for (std::string& argument : all) argv.push_back(argument.data());
+    argv.push_back(nullptr);
+    CHECK_THROWS(eval::parse_options(static_cast<int>(all.size()), argv.data()), UsageError, part);
+  }
+  d.refuses({"--normal", "--nothing", d.images}, 2, "--nothing: not an option");
+  d.refuses({"--normal", "--labels", d.labels, "--label-map", "0,77", d.images}, 2,
+            "\"77\" is not a train id");
   CHECK(d.run({"--help"}).out.rfind("usage: anomaly-eval", 0) == 0);
   CHECK(d.run({"--version"}).out.rfind("anomaly-eval ", 0) == 0);
 }

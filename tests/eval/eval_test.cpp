@@ -47,6 +47,11 @@ std::vector<float> full_size(const at::Tensor& map) {
   return full;
 }
 
+const Json& all_methods() {
+  static const Json report = drive().measured({"--masks", drive().masks});
+  return report;
+}
+
 void check_pixels(const Json& json, eval::Ranking& ranking) {
   const eval::RankingMeasures m = ranking.measure();
   CHECK(m.defined());
@@ -62,7 +67,7 @@ void add(eval::Ranking& ranking, const std::vector<float>& scores, int frame) {
 }  // namespace
 
 TEST(every_method_measures_what_the_framework_computes) {
-  const Json report = drive().measured({"--masks", drive().masks});
+  const Json& report = all_methods();
   CHECK_EQ(report.at("frames").as_int(), kFrames);
   CHECK_EQ(report.at("pixels").at("ignored").as_int(), kFrames);
   CHECK_EQ(report.at("methods").items().size(), size_t{8});
@@ -78,11 +83,21 @@ TEST(every_method_measures_what_the_framework_computes) {
   check_pixels(of_method(report, "without-ensemble").at("pixels"), ranking);
 }
 
+TEST(bounds_that_follow_the_stream_make_the_maps_steadier) {
+  const auto flicker = [](const std::string& normalization) {
+    const Json report = drive().measured(
+        {"--normal", "--fps", "25", "--methods", "softmax-entropy", "--normalization", normalization});
+    CHECK_EQ(report.at("normalization").as_string(), normalization);
+    return of_method(report, "softmax-entropy").at("video").at("flicker").as_double();
+  };
+  CHECK(flicker("temporal") < flicker("frame"));
+}
+
 TEST(ablations_change_what_they_take_away_and_nothing_else) {
   const auto precision = [](const Json& report, const std::string& name) {
     return of_method(report, name).at("pixels").at("average_precision").as_double();
   };
-  const Json all = drive().measured({"--masks", drive().masks});
+  const Json& all = all_methods();
   for (const char* ablation : {"without-ensemble", "without-uncertainty", "without-synthesis"})
     CHECK(std::abs(precision(all, ablation) - precision(all, "synboost")) > 1e-6);
   // The same figure, whatever runs beside it.
@@ -147,6 +162,9 @@ TEST(segmentation_against_its_own_labels_is_perfect) {
   };
   CHECK_NEAR(mean_iou(map), 1, 1e-12);
   CHECK(mean_iou(map.substr(2)) < 0.5);  // all values mean another class
+  // With label maps alone nothing is known of anomalies.
+  const auto alone = drive().run({"--labels", labels, "--methods", "softmax-entropy", images});
+  CHECK(alone.out.find("no frame has a mask") != std::string::npos);
 }
 
 TEST(maps_are_held_against_the_frame_that_they_arrive_at) {
@@ -223,7 +241,7 @@ TEST(other_mask_values_mean_the_same) {
     write_picture(place.file("road" + std::to_string(i) + ".png"),
                   cv::Mat(kHeight, kWidth, CV_8UC1, mask.data()));
   }
-  const Json a = drive().measured({"--masks", drive().masks, "--methods", "synboost"});
+  const Json& a = all_methods();
   const Json b =
       drive().measured({"--masks", place.file(""), "--mask-values", "40,255,7", "--methods", "synboost"});
   CHECK_EQ(of_method(a, "synboost").at("pixels").dump(), of_method(b, "synboost").at("pixels").dump());
