@@ -3,13 +3,19 @@
 #include <gst/gst.h>
 
 GST_ELEMENT_REGISTER_DECLARE(anomalydetect);
+GST_ELEMENT_REGISTER_DECLARE(anomalyonvif);
 GST_ELEMENT_REGISTER_DECLARE(anomalyoverlay);
 GST_ELEMENT_REGISTER_DECLARE(anomalypublish);
+GST_ELEMENT_REGISTER_DECLARE(anomalyrtponvifdepay);
+GST_ELEMENT_REGISTER_DECLARE(anomalyrtponvifpay);
 GST_ELEMENT_REGISTER_DECLARE(anomalytestsrc);
 
 static gboolean plugin_init([[maybe_unused]] GstPlugin* plugin) {
   gboolean all = GST_ELEMENT_REGISTER(anomalydetect, plugin);
+  all &= GST_ELEMENT_REGISTER(anomalyonvif, plugin);
   all &= GST_ELEMENT_REGISTER(anomalypublish, plugin);
+  all &= GST_ELEMENT_REGISTER(anomalyrtponvifdepay, plugin);
+  all &= GST_ELEMENT_REGISTER(anomalyrtponvifpay, plugin);
   all &= GST_ELEMENT_REGISTER(anomalytestsrc, plugin);
 #ifdef HAVE_ANOMALYOVERLAY
   all &= GST_ELEMENT_REGISTER(anomalyoverlay, plugin);
