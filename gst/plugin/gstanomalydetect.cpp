@@ -17,152 +17,40 @@
 
 #include <gst/video/video.h>
 
-#include <atomic>
 #include <memory>
 #include <mutex>
-#include <string>
 #include <utility>
-#include <vector>
 
 #include "gst/plugin/gstanomalydetectcaps.h"
-#include "gst/plugin/gstanomalydetectconfig.h"
 #include "gst/plugin/gstanomalydetecterror.h"
-#include "gst/plugin/gstanomalydetectevents.h"
 #include "gst/plugin/gstanomalydetectframe.h"
-#include "gst/plugin/gstanomalydetectmodel.h"
-#include "gst/plugin/gstanomalydetectoutput.h"
 #include "gst/plugin/gstanomalydetectpreset.h"
-#include "gst/plugin/gstanomalydetectqos.h"
+#include "gst/plugin/gstanomalydetectproperties.h"
 #include "gst/plugin/gstanomalydetectquery.h"
-#include "gst/plugin/gstanomalydetectqueue.h"
-#include "gst/plugin/gstanomalydetectregions.h"
-#include "gst/plugin/gstanomalydetectstats.h"
+#include "gst/plugin/gstanomalydetectstate.h"
 #include "gst/plugin/videoview.h"
 
 GST_DEBUG_CATEGORY_STATIC(gst_anomaly_detect_debug);
 #define GST_CAT_DEFAULT gst_anomaly_detect_debug
 
-namespace {
-
-using anomaly::CapsWarnings;
+using anomaly::config_now;
 using anomaly::DetectConfig;
 using anomaly::DetectOutput;
 using anomaly::DetectQos;
 using anomaly::DetectQueue;
-using anomaly::DetectSignal;
 using anomaly::DetectStats;
-using anomaly::EventSettings;
-using anomaly::EventTracker;
 using anomaly::FrameTimes;
-using anomaly::ModelSwap;
-
-class ObjectLock {
- public:
-  explicit ObjectLock(gpointer object) : object_(GST_OBJECT(object)) { GST_OBJECT_LOCK(object_); }
-  ~ObjectLock() { GST_OBJECT_UNLOCK(object_); }
-  ObjectLock(const ObjectLock&) = delete;
-  ObjectLock& operator=(const ObjectLock&) = delete;
-
- private:
-  GstObject* object_;
-};
-
-struct State {
-  DetectConfig config;                                // under the object lock
-  EventSettings event_settings;                       // under the object lock
-  bool started = false;                               // under the object lock
-  std::vector<std::string> classes;                   // of the bundle in use; under the object lock
-  GstClockTime frame_duration = GST_CLOCK_TIME_NONE;  // under the object lock
-
-  // These lock themselves.
-  DetectStats stats;
-  DetectQos qos;
-  EventTracker events;
-  ModelSwap swap;
-  const std::shared_ptr<DetectSignal> signal = std::make_shared<DetectSignal>();
-  std::mutex model;  // held while the element starts or a bundle takes another's place
-
-  std::atomic<bool> in_flight{false};  // started, and frames are pushed by a task of the source pad
-
-  // From start to stop, in the streaming thread.
-  std::unique_ptr<DetectQueue> queue;
-  std::unique_ptr<DetectOutput> output;
-  GstVideoInfo info;
-  bool have_info = false;
-  CapsWarnings warned;
-};
-
-}  // namespace
-
-struct _GstAnomalyDetect {
-  GstBaseTransform parent;
-  State* state;
-};
+using anomaly::ObjectLock;
+using State = anomaly::DetectState;
 
 #define gst_anomaly_detect_parent_class parent_class
 G_DEFINE_TYPE_WITH_CODE(GstAnomalyDetect, gst_anomaly_detect, GST_TYPE_BASE_TRANSFORM,
                         G_IMPLEMENT_INTERFACE(GST_TYPE_PRESET, anomaly::init_preset_interface))
 GST_ELEMENT_REGISTER_DEFINE(anomalydetect, "anomalydetect", GST_RANK_NONE, GST_TYPE_ANOMALY_DETECT)
 
-static DetectConfig config_now(GstAnomalyDetect* self) {
-  const ObjectLock lock(self);
-  return self->state->config;
-}
-
-static EventSettings event_settings_now(GstAnomalyDetect* self) {
-  const ObjectLock lock(self);
-  return self->state->event_settings;
-}
-
 // Waits until every frame inside has left, so that what comes after them in the stream leaves after them.
 static GstFlowReturn drain(GstAnomalyDetect* self) {
   return self->state->in_flight ? self->state->queue->wait_until_empty() : GST_FLOW_OK;
-}
-
-// What the properties say of regions is looked at here, and from now on when they are set. Throws Error.
-static void start_regions(GstAnomalyDetect* self, anomaly::RegionConfig regions,
-                          const std::vector<std::string>& classes) {
-  State& state = *self->state;
-  for (;;) {
-    anomaly::check_classes(regions, classes);
-    anomaly::check_mask(regions);
-    const ObjectLock lock(self);
-    if (state.config.regions.same_texts(regions)) {
-      state.config.regions = std::move(regions);
-      state.classes = classes;
-      state.started = true;
-      return;
-    }
-    regions = state.config.regions;  // set meanwhile
-  }
-}
-
-// A running element keeps what it had where the new text cannot be used, and warns.
-static void set_region_property(GstAnomalyDetect* self, guint id, const GValue* value) {
-  State& state = *self->state;
-  anomaly::RegionConfig regions;
-  std::vector<std::string> classes;
-  {
-    const ObjectLock lock(self);
-    if (!state.started) {
-      anomaly::set_region_property(state.config.regions, id, value);
-      return;
-    }
-    regions = state.config.regions;
-    classes = state.classes;
-  }
-  anomaly::set_region_property(regions, id, value);
-  try {
-    if (id == anomaly::PROP_CLASSES)
-      anomaly::check_classes(regions, classes);
-    else
-      anomaly::check_mask(regions);
-  } catch (...) {
-    anomaly::post_warning(GST_ELEMENT(self), std::current_exception(), "What was set before stays in force.");
-    return;
-  }
-  const ObjectLock lock(self);
-  anomaly::take_region_property(state.config.regions, id, regions);
 }
 
 static gboolean gst_anomaly_detect_start(GstBaseTransform* trans) {
@@ -180,10 +68,10 @@ static gboolean gst_anomaly_detect_start(GstBaseTransform* trans) {
         std::make_unique<DetectQueue>(std::move(model), config.max_in_flight, state.signal, state.stats);
     state.output = std::make_unique<DetectOutput>(GST_ELEMENT(self), GST_BASE_TRANSFORM_SRC_PAD(self),
                                                   *state.queue, state.stats, state.events,
-                                                  [self] { return event_settings_now(self); });
+                                                  [self] { return anomaly::event_settings_now(self); });
     state.in_flight = config.max_in_flight > 1;
     state.swap.start(config);
-    start_regions(self, config.regions, info.classes);
+    anomaly::start_regions(self, config.regions, info.classes);
   } catch (...) {
     failure = std::current_exception();
   }
@@ -423,74 +311,6 @@ static GstStateChangeReturn gst_anomaly_detect_change_state(GstElement* element,
   return GST_ELEMENT_CLASS(parent_class)->change_state(element, transition);
 }
 
-// Loads another bundle in the calling thread, while frames flow; the next frame uses it. One that cannot be
-// used is a warning, and what was there before stays. False where the element has not started.
-static bool swap_model(GstAnomalyDetect* self, const GValue* value) {
-  State& state = *self->state;
-  std::exception_ptr failure;
-  {
-    const std::lock_guard<std::mutex> model_lock(state.model);
-    GST_OBJECT_LOCK(self);
-    const bool started = state.started;
-    GST_OBJECT_UNLOCK(self);
-    if (!started) return false;
-    const gchar* path = g_value_get_string(value);
-    try {
-      if (!state.swap.offer(path ? path : "", config_now(self).regions)) return false;
-      std::string problem;
-      const ObjectLock lock(self);
-      anomaly::set_detect_property(state.config, anomaly::PROP_MODEL, value, problem);
-    } catch (...) {
-      failure = std::current_exception();
-    }
-  }
-  if (failure)
-    anomaly::post_warning(GST_ELEMENT(self), failure, "The bundle that was in use before stays in use.");
-  return true;
-}
-
-static void gst_anomaly_detect_set_property(GObject* object, guint id, const GValue* value,
-                                            GParamSpec* pspec) {
-  GstAnomalyDetect* self = GST_ANOMALY_DETECT(object);
-  try {
-    if (id == anomaly::PROP_MODEL && swap_model(self, value)) return;
-    if (id == anomaly::PROP_IGNORE_MASK || id == anomaly::PROP_CLASSES) {
-      set_region_property(self, id, value);
-      return;
-    }
-    std::string problem;
-    bool known = false, running = false;
-    {
-      const ObjectLock lock(self);
-      DetectConfig& config = self->state->config;
-      known = anomaly::set_detect_property(config, id, value, problem) ||
-              anomaly::set_event_property(self->state->event_settings, id, value);
-      // A running element keeps the region that it had and warns; one that is not refuses to start.
-      running = self->state->started;
-      if (running) config.roi_problem.clear();
-    }
-    if (!known) G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, pspec);
-    if (running && !problem.empty())
-      GST_ELEMENT_WARNING(self, RESOURCE, SETTINGS, ("%s", problem.c_str()), (nullptr));
-  } catch (...) {
-    anomaly::post_failure(GST_ELEMENT(self), std::current_exception());
-  }
-}
-
-static void gst_anomaly_detect_get_property(GObject* object, guint id, GValue* value, GParamSpec* pspec) {
-  GstAnomalyDetect* self = GST_ANOMALY_DETECT(object);
-  if (id == anomaly::PROP_STATS) {
-    g_value_take_boxed(value, self->state->stats.to_structure());
-    return;
-  }
-  GST_OBJECT_LOCK(self);
-  const bool known = anomaly::get_detect_property(self->state->config, id, value) ||
-                     anomaly::get_event_property(self->state->event_settings, id, value) ||
-                     anomaly::get_region_property(self->state->config.regions, id, value);
-  GST_OBJECT_UNLOCK(self);
-  if (!known) G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, pspec);
-}
-
 static void gst_anomaly_detect_finalize(GObject* object) {
   delete GST_ANOMALY_DETECT(object)->state;
   G_OBJECT_CLASS(parent_class)->finalize(object);
@@ -502,12 +322,8 @@ static void gst_anomaly_detect_class_init(GstAnomalyDetectClass* klass) {
   GstBaseTransformClass* trans_class = GST_BASE_TRANSFORM_CLASS(klass);
   GST_DEBUG_CATEGORY_INIT(gst_anomaly_detect_debug, "anomalydetect", 0, "Anomaly detection in video frames");
 
-  object_class->set_property = gst_anomaly_detect_set_property;
-  object_class->get_property = gst_anomaly_detect_get_property;
   object_class->finalize = gst_anomaly_detect_finalize;
-  anomaly::install_detect_properties(object_class);
-  anomaly::install_event_properties(object_class);
-  anomaly::install_region_properties(object_class);
+  anomaly::install_properties(object_class);
 
   GstCaps* caps = anomaly::supported_caps();
   gst_element_class_add_pad_template(element_class,
