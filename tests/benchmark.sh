@@ -41,6 +41,8 @@ if [ -e "$video" ]; then
     echo "anomalydetect $properties"
     "$build/tests/gst/bench_pipeline" "$video" "$compact" "$properties"
   done
+  section "normalization over time: $(basename "$video"), drawn drives"
+  "$build/tests/gst/bench_temporal" "$compact" "$video"
 fi
 
 if [ -e "$published" ]; then

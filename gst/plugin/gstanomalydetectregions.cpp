@@ -91,7 +91,10 @@ ClassSet class_set(const std::vector<std::string>& classes, const std::vector<st
     const auto found = std::find(known.begin(), known.end(), name);
     if (found == known.end()) {
       std::string list;
-      for (const std::string& one : known) list += (list.empty() ? "" : ", ") + one;
+      for (const std::string& one : known) {
+        if (!list.empty()) list += ", ";
+        list += one;
+      }
       throw Error(ErrorKind::BadSettings,
                   "Property classes: the bundle has no class \"" + name + "\". It has " + list + ".");
     }

@@ -28,7 +28,8 @@ void StreamState::begin_frame(const uint8_t* rgb, int width, int height, int64_t
           for (int c = 0; c < 3; ++c) sum[c] += pixel[c];
         }
       for (int c = 0; c < 3; ++c)
-        thumbnail[static_cast<size_t>((row * kColumns + column) * 3 + c)] =
+        thumbnail[(static_cast<size_t>(row) * kColumns + static_cast<size_t>(column)) * 3 +
+                  static_cast<size_t>(c)] =
             static_cast<float>(sum[c]) / static_cast<float>(std::max(count, 1u));
     }
 

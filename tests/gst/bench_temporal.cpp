@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // bench_temporal [--drives N] [--frames N] [--method METHOD] BUNDLE [VIDEO]: what each normalization does to
-// a stream. Prints, for frame, fixed and temporal, of the video, then of N synthetic drives of so many
-// frames:
-//   map, score   mean absolute change of the score map, and of the frame's score, from a frame to the next
-//   of bounds    the part of it that the normalization makes: the same frame, scaled as the frame before it
-//   was and
-//                as it is itself
-//   AP           of the drives, whose anomalies are known: average precision over all cells of the map
+// a stream. Prints, for frame, fixed and temporal, of the video, of the same with objects pasted on its road
+// (every other frame), and of N synthetic drives of so many frames:
+//   map, score   mean absolute change of the map, and of the frame's score, from a frame to the next
+//   of bounds    what the normalization makes of it: the change of the same frame when it is scaled as the
+//                frame before it was
+//   AP           where anomalies are known: average precision over all cells of the map
 #include <gst/video/video.h>
 
 #include <algorithm>
@@ -54,8 +53,9 @@ double score_of(const at::Tensor& map) {
 // One stream under one normalization.
 class Measured {
  public:
-  Measured(Framework& framework, Settings settings, Normalization normalization)
-      : framework_(framework), settings_(settings), normalization_(normalization) {}
+  // bounds: measure their part as well, which takes as long again.
+  Measured(Framework& framework, Settings settings, Normalization normalization, bool bounds)
+      : framework_(framework), settings_(settings), normalization_(normalization), bounds_(bounds) {}
 
   void frame(const at::Tensor& rgb, const std::vector<uint8_t>& truth) {
     settings_.normalization = normalization_;
@@ -65,7 +65,7 @@ class Measured {
     if (frames_ > 0) {
       map_change_ += mean_change(map, map_);
       score_change_ += std::abs(score - score_);
-      if (normalization_ != Normalization::Fixed) {
+      if (bounds_ && normalization_ != Normalization::Fixed) {
         // A nanosecond after the frame before, the bounds are still that frame's.
         settings_.normalization = Normalization::Temporal;
         const at::Tensor held = run(rgb, &held_, kFrame * (frames_ - 1) + 1);
@@ -73,7 +73,7 @@ class Measured {
         bounds_score_ += std::abs(score - score_of(held));
       }
     }
-    keep_bounds(rgb);
+    if (bounds_) keep_bounds(rgb);
     if (!truth.empty())
       for (int64_t i = 0; i < map.numel(); ++i)
         cells.emplace_back(map.const_data_ptr<float>()[i], truth[static_cast<size_t>(i)] != 0);
@@ -112,6 +112,7 @@ class Measured {
   Framework& framework_;
   Settings settings_;
   const Normalization normalization_;
+  const bool bounds_;
   StreamState stream_, held_;
   at::Tensor map_;
   double score_ = 0;
@@ -121,7 +122,7 @@ class Measured {
 
 class Bench {
  public:
-  Bench(const char* bundle, const std::string& method)
+  Bench(const char* bundle, const std::string& method, bool bounds)
       : framework_(Bundle::open(bundle), "cpu"),
         height_(framework_.bundle().info().segmentation_height),
         width_(framework_.bundle().info().segmentation_width) {
@@ -130,7 +131,7 @@ class Bench {
     const auto& ensemble = framework_.bundle().info().ensemble;
     std::copy(ensemble.begin(), ensemble.end(), settings.ensemble.begin());
     for (const Normalization n : {Normalization::Frame, Normalization::Fixed, Normalization::Temporal})
-      measured_.emplace_back(framework_, settings, n);
+      measured_.emplace_back(framework_, settings, n, bounds);
   }
 
   // truth: of the frame's size, or empty.
@@ -159,21 +160,59 @@ class Bench {
   std::vector<Measured> measured_;
 };
 
+struct Player {
+  Bench& bench;
+  bool paste;  // objects, on every other frame
+  int frames = 0;
+};
+
+// A blob of coloured squares that comes nearer on the road for 55 frames, then another one. rgb: height x
+// width x 3.
+std::vector<uint8_t> paste(uint8_t* rgb, int width, int height, int frame) {
+  constexpr int kStay = 55, kSquare = 6;
+  const int number = frame / kStay;
+  const double near = static_cast<double>(frame % kStay) / kStay;
+  const double radius = height * (0.02 + 0.05 * near);
+  const double x0 = width * (0.47 + 0.02 * (number % 4)), y0 = height * (0.66 + 0.2 * near) - radius;
+  std::vector<uint8_t> truth(static_cast<size_t>(width) * static_cast<size_t>(height));
+  for (int y = 0; y < height; ++y)
+    for (int x = 0; x < width; ++x) {
+      const double dx = (x - x0) / (1.4 * radius), dy = (y - y0) / radius;
+      if (dx * dx + dy * dy > 1) continue;
+      const size_t at = static_cast<size_t>(y) * static_cast<size_t>(width) + static_cast<size_t>(x);
+      const auto square = static_cast<uint32_t>(static_cast<int>(x - x0 + 1000) / kSquare * 977 +
+                                                static_cast<int>(y - y0 + 1000) / kSquare + number * 31);
+      const uint32_t colour = (square + 1) * 2654435761u;
+      truth[at] = 1;
+      for (size_t c = 0; c < 3; ++c) rgb[3 * at + c] = static_cast<uint8_t>(colour >> (8 * c));
+    }
+  return truth;
+}
+
 void on_frame(GstElement*, GstBuffer* buffer, GstPad* pad, gpointer data) {
+  Player& player = *static_cast<Player*>(data);
+  const int number = player.frames++;
+  if (player.paste && number % 2 != 0) return;
   GstCaps* caps = gst_pad_get_current_caps(pad);
   GstVideoInfo info;
   GstVideoFrame frame;
   if (caps && gst_video_info_from_caps(&info, caps) &&
       gst_video_frame_map(&frame, &info, buffer, GST_MAP_READ)) {
-    static_cast<Bench*>(data)->frame(static_cast<const uint8_t*>(GST_VIDEO_FRAME_PLANE_DATA(&frame, 0)),
-                                     GST_VIDEO_FRAME_PLANE_STRIDE(&frame, 0), GST_VIDEO_FRAME_WIDTH(&frame),
-                                     GST_VIDEO_FRAME_HEIGHT(&frame), {});
+    const int width = GST_VIDEO_FRAME_WIDTH(&frame), height = GST_VIDEO_FRAME_HEIGHT(&frame);
+    const auto* pixels = static_cast<const uint8_t*>(GST_VIDEO_FRAME_PLANE_DATA(&frame, 0));
+    std::vector<uint8_t> rgb, truth;
+    for (int y = 0; y < height; ++y) {
+      const uint8_t* row = pixels + static_cast<size_t>(y) * GST_VIDEO_FRAME_PLANE_STRIDE(&frame, 0);
+      rgb.insert(rgb.end(), row, row + 3 * static_cast<size_t>(width));
+    }
+    if (player.paste) truth = paste(rgb.data(), width, height, number);
+    player.bench.frame(rgb.data(), 3 * width, width, height, truth);
     gst_video_frame_unmap(&frame);
   }
   gst_clear_caps(&caps);
 }
 
-bool play(const char* video, Bench& bench) {
+bool play(const char* video, Player player) {
   GstElement* pipeline = gst_parse_launch(
       "filesrc name=file ! decodebin ! videoconvert ! video/x-raw,format=RGB ! "
       "fakesink name=sink sync=false signal-handoffs=true",
@@ -181,7 +220,7 @@ bool play(const char* video, Bench& bench) {
   GstElement *file = gst_bin_get_by_name(GST_BIN(pipeline), "file"),
              *sink = gst_bin_get_by_name(GST_BIN(pipeline), "sink");
   g_object_set(file, "location", video, nullptr);
-  g_signal_connect(sink, "handoff", G_CALLBACK(on_frame), &bench);
+  g_signal_connect(sink, "handoff", G_CALLBACK(on_frame), &player);
   gst_object_unref(file);
   gst_object_unref(sink);
   GstBus* bus = gst_element_get_bus(pipeline);
@@ -235,11 +274,13 @@ void print(const char* what, Bench& bench, bool truth) {
 
 void measure(const char* bundle, const char* video, const std::string& method, int drives, int frames) {
   if (video) {
-    Bench bench(bundle, method);
-    if (!play(video, bench)) throw Error(ErrorKind::Io, "the video could not be played");
+    Bench bench(bundle, method, true), pasted(bundle, method, false);
+    if (!play(video, {bench, false}) || !play(video, {pasted, true}))
+      throw Error(ErrorKind::Io, "the video could not be played");
     print("video", bench, false);
+    print("pasted", pasted, true);
   }
-  Bench bench(bundle, method);
+  Bench bench(bundle, method, true);
   for (int drive = 0; drive < drives; ++drive) {
     SceneOptions options;
     options.seed = static_cast<uint64_t>(drive);
