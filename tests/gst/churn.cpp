@@ -305,16 +305,18 @@ TEST(paths_agree) {
   CHECK(g_file_set_contents(path.c_str(), reinterpret_cast<const gchar*>(pixels.data()),
                             static_cast<gssize>(pixels.size()), nullptr));
   const std::string parse = " ! rawvideoparse format=rgb width=96 height=54 framerate=25/1";
+  const std::string from_file = "filesrc location=" + path + parse,
+                    converted = from_file + " ! videoconvert ! video/x-raw,format=RGB";
   std::vector<std::vector<GBytes*>> found;
   for (const int way : {0, 1, 2, 3}) {
     int pipe_ends[2] = {-1, -1};
     CHECK(pipe2(pipe_ends, O_CLOEXEC) == 0);
-    const std::string sources[] = {
-        "filesrc location=" + path + parse,
-        "fdsrc fd=" + std::to_string(pipe_ends[0]) + " blocksize=1000" + parse,
-        "appsrc name=live is-live=true format=time do-timestamp=true "
-        "caps=video/x-raw,format=RGB,width=96,height=54,framerate=25/1",
-        "filesrc location=" + path + parse + " ! videoconvert ! video/x-raw,format=RGB"};
+    std::string from_pipe = "fdsrc blocksize=1000 fd=";
+    from_pipe.append(std::to_string(pipe_ends[0])).append(parse);
+    const std::string sources[] = {from_file, from_pipe,
+                                   "appsrc name=live is-live=true format=time do-timestamp=true "
+                                   "caps=video/x-raw,format=RGB,width=96,height=54,framerate=25/1",
+                                   converted};
     std::vector<GBytes*> maps;
     {
       Stream stream(sources[way], way == 2 ? "max-in-flight=3" : "max-in-flight=1",

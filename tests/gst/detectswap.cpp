@@ -22,7 +22,7 @@ void set_model(Detect& detect, const std::string& path) {
 std::string model_property(Detect& detect) {
   gchar* path = nullptr;
   g_object_get(detect.element, "model", &path, nullptr);
-  const std::string text = path;
+  std::string text = path;
   g_free(path);
   return text;
 }
