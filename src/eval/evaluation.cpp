@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <functional>
+#include <numeric>
 
 #include "kernels/resize.h"
 #include "src/error.h"
@@ -191,8 +193,8 @@ class Evaluation {
     return ranking.measure(kCurvePoints);
   }
 
-  // Frames with anomalies by their own average precision; without any in the whole input, by how much of
-  // them is at or over the threshold.
+  // Frames with anomalies by their own average precision; where the whole input has none, by the mean of the
+  // highest 0.1 % of their scores.
   void stand(size_t frame, const std::vector<float>& scores, const std::vector<uint8_t>& targets) {
     if (report_.positives > 0) {
       Ranking ranking;
@@ -203,15 +205,15 @@ class Evaluation {
             {frame, measures.average_precision, fixed("AP %.4f", measures.average_precision)});
       return;
     }
-    const double threshold = options_.threshold.value_or(methods_.pipeline().info().threshold);
-    int64_t over = 0, normal = 0;
-    for (size_t i = 0; i < scores.size(); ++i) {
-      normal += targets[i] == kNormal;
-      over += targets[i] == kNormal && scores[i] >= threshold;
-    }
-    if (normal == 0) return;
-    const double share = static_cast<double>(over) / static_cast<double>(normal);
-    standings_.push_back({frame, -share, fixed("%.3f %% over the threshold", 100 * share)});
+    std::vector<float> normal;
+    for (size_t i = 0; i < scores.size(); ++i)
+      if (targets[i] == kNormal) normal.push_back(scores[i]);
+    if (normal.empty()) return;
+    const auto highest = static_cast<std::ptrdiff_t>(std::max<size_t>(1, normal.size() / 1000));
+    std::nth_element(normal.begin(), normal.begin() + (highest - 1), normal.end(), std::greater<>());
+    const double mean =
+        std::accumulate(normal.begin(), normal.begin() + highest, 0.0) / static_cast<double>(highest);
+    standings_.push_back({frame, -mean, fixed("mean of the highest 0.1 %% of the scores %.4f", mean)});
   }
 
   void find_components_and_alarms(size_t method, MethodReport& report, std::optional<AlarmCounter>& alarms,
@@ -277,23 +279,31 @@ class Evaluation {
     report_.example_method = methods_.chosen()[0]->name;
     std::stable_sort(standings_.begin(), standings_.end(),
                      [](const Standing& a, const Standing& b) { return a.value > b.value; });
-    const size_t each = std::min(static_cast<size_t>(options_.examples), standings_.size());
-    const auto show = [&](const Standing& standing, bool best) {
-      const Kept& frame = frames_[standing.frame];
-      Example example;
-      example.name = frame.name;
-      example.figure = standing.figure;
-      example.best = best;
-      std::vector<uint8_t> picture(static_cast<size_t>(frame.picture_bytes));
-      scratch_.get(frame.picture, picture);
-      draw_example(picture, map_of(frame, 0).data(), map_width_, map_height_, targets_of(frame), frame.width,
-                   frame.height, example);
-      report_.examples.push_back(std::move(example));
+    // Neighbours in a video look alike: a second lies between those that are shown.
+    const size_t gap = std::max<size_t>(1, static_cast<size_t>(std::ceil(fps_)));
+    std::vector<size_t> shown;
+    const auto show = [&](auto from, auto to, bool best) {
+      for (int left = options_.examples; from != to && left > 0; ++from) {
+        const size_t index = from->frame;
+        if (std::any_of(shown.begin(), shown.end(),
+                        [&](size_t other) { return std::max(index, other) - std::min(index, other) < gap; }))
+          continue;
+        shown.push_back(index);
+        --left;
+        const Kept& frame = frames_[index];
+        Example example;
+        example.name = frame.name;
+        example.figure = from->figure;
+        example.best = best;
+        std::vector<uint8_t> picture(static_cast<size_t>(frame.picture_bytes));
+        scratch_.get(frame.picture, picture);
+        draw_example(picture, map_of(frame, 0).data(), map_width_, map_height_, targets_of(frame),
+                     frame.width, frame.height, example);
+        report_.examples.push_back(std::move(example));
+      }
     };
-    for (size_t i = 0; i < each; ++i) show(standings_[i], true);
-    // The worst first, and none twice.
-    for (size_t i = standings_.size(); i > std::max(each, standings_.size() - each); --i)
-      show(standings_[i - 1], false);
+    show(standings_.begin(), standings_.end(), true);
+    show(standings_.rbegin(), standings_.rend(), false);
   }
 
   Methods& methods_;

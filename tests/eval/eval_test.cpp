@@ -250,7 +250,7 @@ TEST(other_mask_values_mean_the_same) {
 
 TEST(the_page_needs_nothing_beside_itself) {
   const std::string html = drive().folder.file("page.html");
-  const auto done = drive().run({"--masks", drive().masks, "--fps", "10", "--examples", "2", "--html", html,
+  const auto done = drive().run({"--masks", drive().masks, "--fps", "1", "--examples", "2", "--html", html,
                                  "--labels", drive().labels, drive().images});
   CHECK_EQ(done.status, 0);
   const std::string page = drive().text("page.html");
@@ -291,6 +291,10 @@ TEST(undefined_measures_are_said_to_be) {
   for (const char* name : {"average_precision", "auroc", "fpr95"})
     CHECK(of_method(report, "synboost").at("pixels").at(name).is_null());
   CHECK(of_method(report, "synboost").at("components").at("f1").is_null());
+  // Frames to look at all the same: the best and the worst are not the same ones, and lie a second apart.
+  CHECK_EQ(report.at("examples").at("frames").items().size(), size_t{kFrames});
+  const Json video = drive().measured({"--normal", "--methods", "synboost", "--fps", "3"});
+  CHECK_EQ(video.at("examples").at("frames").items().size(), size_t{2});
 }
 
 TEST_MAIN()
