@@ -100,10 +100,11 @@ std::string alarm_table(const Report& report) {
   for (const MethodReport& method : report.methods) {
     if (!method.alarms) continue;
     const AlarmMeasures& a = *method.alarms;
-    out += method.name + " at the threshold " + text("%.3f", a.threshold) + ": " + std::to_string(a.alarms) +
-           " false alarms (" + text("%.2f", a.per_minute) + " a minute), " + std::to_string(a.regions) +
-           " false regions, in " + std::to_string(a.frames_with_alarm) + " of " + std::to_string(a.frames) +
-           " frames\n";
+    out += method.name + " at the threshold " + text("%.3f", a.threshold) + ": ";
+    if (a.per_minute)
+      out += std::to_string(a.alarms) + " false alarms (" + text("%.2f", a.per_minute) + " a minute), ";
+    out += std::to_string(a.regions) + " false regions, in " + std::to_string(a.frames_with_alarm) + " of " +
+           std::to_string(a.frames) + " frames\n";
   }
   return out;
 }

@@ -48,7 +48,7 @@ ul.legend svg { vertical-align: middle; margin-right: .5rem; }
 figure { margin: 0 0 1.2rem; } figcaption { font-size: .9em; color: #5c6270; }
 .scale { height: .8rem; width: 240px; display: inline-block; vertical-align: middle; margin: 0 .5rem;
   background: linear-gradient(90deg, #30123b, #4669e0, #1bcfd5, #61fc6c, #d1e834, #fe9b2d, #d93806, #7a0403); }
-dl { display: grid; grid-template-columns: max-content 1fr; gap: .15rem 1.2rem; } dt { color: #5c6270; } dd { margin: 0; }
+dl { display: grid; grid-template-columns: max-content 1fr; gap: .15rem 1.2rem; } dt { color: #5c6270; } dd { margin: 0; min-width: 0; overflow-wrap: anywhere; }
 )";
 
 std::string escaped(const std::string& raw) {
@@ -283,13 +283,15 @@ std::string to_html(const Report& report) {
     page += "<h2>Precision over recall</h2>\n" + curves(report);
 
   if (report.fps > 0) page += "<h2>As video</h2>\n" + video_table(report);
-  for (const MethodReport& m : report.methods)
-    if (m.alarms)
-      page += "<p>" + escaped(m.name) + " at the threshold " + text("%.3f", m.alarms->threshold) + ": <b>" +
-              text("%.2f", m.alarms->per_minute) + "</b> false alarms a minute; " +
-              thousands(m.alarms->alarms) + " in all, from " + thousands(m.alarms->regions) +
-              " false regions in " + thousands(m.alarms->frames_with_alarm) + " of " +
-              thousands(m.alarms->frames) + " frames.</p>\n";
+  for (const MethodReport& m : report.methods) {
+    if (!m.alarms) continue;
+    page += "<p>" + escaped(m.name) + " at the threshold " + text("%.3f", m.alarms->threshold) + ": ";
+    if (m.alarms->per_minute)
+      page += "<b>" + text("%.2f", m.alarms->per_minute) + "</b> false alarms a minute, " +
+              thousands(m.alarms->alarms) + " in all, from ";
+    page += thousands(m.alarms->regions) + " false regions in " + thousands(m.alarms->frames_with_alarm) +
+            " of " + thousands(m.alarms->frames) + " frames.</p>\n";
+  }
   if (report.segmentation) {
     page += "<h2>Segmentation</h2>\n<p>Mean IoU <b>" + text("%.4f", report.segmentation->mean_iou) +
             "</b></p>\n<table>\n<tr><th>label value: classes</th><th>IoU</th></tr>\n";
