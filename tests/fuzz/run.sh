@@ -38,7 +38,7 @@ scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 mkdir -p "$work/findings"
 export ASAN_OPTIONS=${ASAN_OPTIONS:-}:detect_stack_use_after_return=1 UBSAN_OPTIONS=print_stacktrace=1
-# What GLib and GStreamer keep for the life of the process is no leak; its own threads would slow down the fuzzer.
+export LSAN_OPTIONS=suppressions=$root/tests/lsan.supp:print_suppressions=0
 export G_SLICE=always-malloc OMP_NUM_THREADS=1
 
 number=0 status=0
