@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * anomaly-rtsp-server: drives and cameras with their anomalies marked, as RTSP streams.
+ */
+#include <glib-unix.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "server.h"
+
+void complain(const gchar* format, ...) {
+  va_list args;
+  va_start(args, format);
+  gchar* text = g_strdup_vprintf(format, args);
+  va_end(args);
+  g_printerr("anomaly-rtsp-server: %s\n", text);
+  g_free(text);
+}
+
+static struct {
+  gchar *config, *address, *model, *device;
+  gchar** mounts;
+  gint port, metrics_port;
+} opt = {.port = -1, .metrics_port = -2};
+
+static const GOptionEntry entries[] = {
+    {"config", 0, 0, G_OPTION_ARG_FILENAME, &opt.config,
+     "the configuration; what other options say counts more", "FILE"},
+    {"address", 0, 0, G_OPTION_ARG_STRING, &opt.address, "where to listen (127.0.0.1)", "ADDRESS"},
+    {"port", 0, 0, G_OPTION_ARG_INT, &opt.port, "of RTSP (8554); 0 = any that is free", "PORT"},
+    {"mount", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &opt.mounts,
+     "a stream: a file, played in a loop, or a URI; can be given again", "/PATH=SOURCE"},
+    {"model", 0, 0, G_OPTION_ARG_FILENAME, &opt.model, "bundle of weights (the built-in one)", "BUNDLE"},
+    {"device", 0, 0, G_OPTION_ARG_STRING, &opt.device, "auto, cpu, cuda or cuda:N", "DEVICE"},
+    {"metrics-port", 0, 0, G_OPTION_ARG_INT, &opt.metrics_port,
+     "of /healthz and /metrics, on 127.0.0.1; 0 = any that is free, -1 = none (-1)", "PORT"},
+    {NULL}};
+
+/* The plugin of the same installation, wherever that was moved to, where the registry knows of none. */
+static void find_plugin(void) {
+  GstElementFactory* known = gst_element_factory_find("anomalydetect");
+  gchar* program = g_file_read_link("/proc/self/exe", NULL);
+  if (known == NULL && program != NULL) {
+    gchar* folder = g_path_get_dirname(program);
+    gchar* plugins = g_build_filename(folder, "..", PLUGINS_FROM_PREFIX, NULL);
+    gst_registry_scan_path(gst_registry_get(), plugins);
+    g_free(plugins);
+    g_free(folder);
+  }
+  g_free(program);
+  gst_clear_object(&known);
+}
+
+static gboolean add_flags(Config* config, GError** error) {
+  if (opt.address) {
+    g_free(config->address);
+    config->address = g_strdup(opt.address);
+  }
+  if (opt.port != -1) config->port = opt.port;
+  if (opt.metrics_port != -2) config->metrics_port = opt.metrics_port;
+  if (config->port < 0 || config->port > 65535 || config->metrics_port < -1 || config->metrics_port > 65535) {
+    g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, "a port is a number up to 65535");
+    return FALSE;
+  }
+  for (gchar** text = opt.mounts; text && *text; text++) {
+    const gchar* equals = strchr(*text, '=');
+    gchar* path = equals ? g_strndup(*text, (gsize)(equals - *text)) : NULL;
+    Mount* mount = path ? config_add_mount(config, path, equals + 1, NULL, error) : NULL;
+    g_free(path);
+    if (!equals)
+      g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, "\"%s\" is not /PATH=SOURCE", *text);
+    if (!mount) {
+      g_prefix_error(error, "--mount: ");
+      return FALSE;
+    }
+  }
+  /* What the command line says goes for every mount. */
+  const gchar* const flags[][2] = {{"model", opt.model}, {"device", opt.device}};
+  for (guint f = 0; f < G_N_ELEMENTS(flags); f++) {
+    if (!flags[f][1]) continue;
+    g_hash_table_replace(config->detector, g_strdup(flags[f][0]), g_strdup(flags[f][1]));
+    for (guint i = 0; i < config->mounts->len; i++)
+      g_hash_table_remove(((Mount*)config->mounts->pdata[i])->detector, flags[f][0]);
+  }
+  if (config->mounts->len > 0) return TRUE;
+  g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_FAILED,
+              "nothing to serve: --mount /PATH=SOURCE, or a configuration with a group \"mount /PATH\"");
+  return FALSE;
+}
+
+static gboolean on_signal(gpointer loop) {
+  g_main_loop_quit(loop);
+  return G_SOURCE_CONTINUE;
+}
+
+static GstRTSPFilterResult remove_client(GstRTSPServer* server, GstRTSPClient* client, gpointer data) {
+  (void)server;
+  (void)client;
+  (void)data;
+  return GST_RTSP_FILTER_REMOVE;
+}
+
+static GstRTSPFilterResult remove_session(GstRTSPSessionPool* pool, GstRTSPSession* session, gpointer data) {
+  (void)pool;
+  (void)session;
+  (void)data;
+  return GST_RTSP_FILTER_REMOVE;
+}
+
+/* Clients are let go, their pipelines end, and the sources after them: within ten seconds, whatever happens.
+ */
+static void shut_down(GstRTSPServer* server, guint source) {
+  const gint64 until = g_get_monotonic_time() + 10 * G_USEC_PER_SEC;
+  GstRTSPSessionPool* pool = gst_rtsp_server_get_session_pool(server);
+  g_source_remove(source);
+  gst_rtsp_server_client_filter(server, remove_client, NULL);
+  gst_rtsp_session_pool_filter(pool, remove_session, NULL);
+  g_object_unref(pool);
+  while ((feeder_count() > 0 || access_clients() > 0) && g_get_monotonic_time() < until) {
+    if (!g_main_context_iteration(NULL, FALSE)) g_usleep(5000);
+  }
+}
+
+static void announce(const Config* config, GstRTSPServer* server, guint metrics_port) {
+  const gboolean v6 = strchr(config->address, ':') != NULL;
+  for (guint i = 0; i < config->mounts->len; i++)
+    g_print("%s://%s%s%s:%d%s\n", config->certificate ? "rtsps" : "rtsp", v6 ? "[" : "", config->address,
+            v6 ? "]" : "", gst_rtsp_server_get_bound_port(server), ((Mount*)config->mounts->pdata[i])->path);
+  if (metrics_port) g_print("http://127.0.0.1:%u/metrics\n", metrics_port);
+  g_print("ready\n");
+  fflush(stdout);
+  GInetAddress* address = g_inet_address_new_from_string(config->address);
+  if (!(address && g_inet_address_get_is_loopback(address)) && g_hash_table_size(config->users) == 0)
+    complain("warning: whoever reaches %s can watch: there are no users in the configuration",
+             config->address);
+  g_clear_object(&address);
+}
+
+static gboolean serve(const Config* config, GError** error) {
+  GMainLoop* loop = g_main_loop_new(NULL, FALSE);
+  GstRTSPServer* server = gst_rtsp_server_new();
+  GstRTSPMountPoints* points = gst_rtsp_server_get_mount_points(server);
+  GSocketService* monitor = NULL;
+  gchar* service = g_strdup_printf("%d", config->port);
+  guint source = 0, metrics_port = 0;
+  gst_rtsp_server_set_address(server, config->address);
+  gst_rtsp_server_set_service(server, service);
+  for (guint i = 0; i < config->mounts->len; i++) {
+    Mount* mount = config->mounts->pdata[i];
+    gst_rtsp_mount_points_add_factory(points, mount->path, mount_factory_new(config, mount));
+  }
+  g_object_unref(points);
+  gboolean ok = access_apply(config, server, error);
+  if (ok) {
+    /* Once for the message: attaching only says that it failed. */
+    GSocket* socket = gst_rtsp_server_create_socket(server, NULL, error);
+    ok = socket != NULL;
+    if (!ok) g_prefix_error(error, "%s, port %s: ", config->address, service);
+    if (ok) g_socket_close(socket, NULL);
+    g_clear_object(&socket);
+  }
+  if (ok && (source = gst_rtsp_server_attach(server, NULL)) == 0) {
+    g_set_error(error, G_IO_ERROR, G_IO_ERROR_ADDRESS_IN_USE, "%s, port %s: it is in use", config->address,
+                service);
+    ok = FALSE;
+  }
+  if (ok && config->metrics_port >= 0)
+    ok = (metrics_port = monitor_start(config, server, &monitor, error)) != 0;
+  if (ok) {
+    g_unix_signal_add(SIGTERM, on_signal, loop);
+    g_unix_signal_add(SIGINT, on_signal, loop);
+    announce(config, server, metrics_port);
+    g_main_loop_run(loop);
+  }
+  if (monitor) {
+    g_socket_service_stop(monitor);
+    g_socket_listener_close(G_SOCKET_LISTENER(monitor));
+    g_object_unref(monitor);
+  }
+  if (source) shut_down(server, source);
+  g_object_unref(server);
+  gst_rtsp_thread_pool_cleanup();
+  g_main_loop_unref(loop);
+  g_free(service);
+  return ok;
+}
+
+int main(int argc, char** argv) {
+  GError* error = NULL;
+  GOptionContext* context = g_option_context_new("- anomalies in driving video over RTSP");
+  g_option_context_set_summary(
+      context,
+      "Each mount is the annotated video (H.264) and what was found as ONVIF metadata. "
+      "See docs/rtsp.md.");
+  g_option_context_add_main_entries(context, entries, NULL);
+  g_option_context_add_group(context, gst_init_get_option_group());
+  gboolean ok = g_option_context_parse(context, &argc, &argv, &error);
+  g_option_context_free(context);
+  if (ok && argc > 1) {
+    g_set_error(&error, G_OPTION_ERROR, G_OPTION_ERROR_FAILED, "\"%s\" is no option", argv[1]);
+    ok = FALSE;
+  }
+  if (!ok) {
+    complain("%s (see --help)", error->message);
+    g_clear_error(&error);
+    return 2;
+  }
+  find_plugin();
+  Config* config = config_new();
+  const gboolean read = (!opt.config || config_load(config, opt.config, &error)) && add_flags(config, &error);
+  ok = read && mount_check_all(config, &error) && serve(config, &error);
+  if (!ok) complain("%s", error->message);
+  g_clear_error(&error);
+  config_free(config);
+  gchar** owned[] = {&opt.config, &opt.address, &opt.model, &opt.device};
+  for (guint i = 0; i < G_N_ELEMENTS(owned); i++) g_free(*owned[i]);
+  g_strfreev(opt.mounts);
+  return ok ? 0 : read ? 1 : 2;
+}

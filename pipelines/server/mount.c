@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * A mount: detector, and from it the annotated picture as H.264 (stream 0) and the documents (stream 1). One
+ * pipeline serves all who watch; it is there for as long as somebody does.
+ */
+#include <gst/video/video.h>
+#include <string.h>
+
+#include "gst/lib/gstanomalymeta.h"
+#include "server.h"
+
+#define ERROR g_quark_from_static_string("anomaly-rtsp-server")
+#define VIEWER "viewer" /* the role of whoever may watch */
+
+/* --- The media: errors are told
+ * --------------------------------------------------------------------------------- */
+typedef struct {
+  GstRTSPMedia parent;
+} ServerMedia;
+typedef struct {
+  GstRTSPMediaClass parent;
+} ServerMediaClass;
+
+static GType server_media_get_type(void);
+G_DEFINE_TYPE(ServerMedia, server_media, GST_TYPE_RTSP_MEDIA)
+
+static gboolean server_media_handle_message(GstRTSPMedia* media, GstMessage* message) {
+  if (GST_MESSAGE_TYPE(message) == GST_MESSAGE_ERROR) {
+    const Mount* mount = g_object_get_data(G_OBJECT(media), "mount");
+    GError* error = NULL;
+    gst_message_parse_error(message, &error, NULL);
+    complain("%s: %s", mount ? mount->path : "?", error->message);
+    g_clear_error(&error);
+  }
+  return GST_RTSP_MEDIA_CLASS(server_media_parent_class)->handle_message(media, message);
+}
+
+static void server_media_class_init(ServerMediaClass* klass) {
+  GST_RTSP_MEDIA_CLASS(klass)->handle_message = server_media_handle_message;
+}
+
+static void server_media_init(ServerMedia* media) {
+  (void)media;
+}
+
+/* --- The detector
+ * ----------------------------------------------------------------------------------------------- */
+/* Sets what the configuration says; FALSE and `error` naming the key where the detector does not take it. */
+static gboolean set_up_detector(GstElement* detector, const Mount* mount, GError** error) {
+  GHashTableIter iter;
+  gpointer name, text;
+  gboolean ok = TRUE;
+  g_hash_table_iter_init(&iter, mount->detector);
+  while (ok && g_hash_table_iter_next(&iter, &name, &text)) {
+    GParamSpec* spec = g_object_class_find_property(G_OBJECT_GET_CLASS(detector), name);
+    GValue value = G_VALUE_INIT;
+    ok = FALSE;
+    if (spec) {
+      g_value_init(&value, spec->value_type);
+      ok = gst_value_deserialize_with_pspec(&value, text, spec) && !g_param_value_validate(spec, &value);
+      if (ok) g_object_set_property(G_OBJECT(detector), name, &value);
+      g_value_unset(&value);
+    }
+    if (!ok)
+      g_set_error(error, ERROR, 0, "mount \"%s\", key \"%s\": \"%s\" is not a value that anomalydetect takes",
+                  mount->path, (const gchar*)name, (const gchar*)text);
+  }
+  return ok;
+}
+
+/* Starts a detector alone: that loads its bundle. */
+static gboolean check_detector(const Mount* mount, GError** error) {
+  GstElement* detector = gst_object_ref_sink(gst_element_factory_make("anomalydetect", NULL));
+  GstBus* bus = gst_bus_new();
+  gboolean ok = set_up_detector(detector, mount, error);
+  gst_element_set_bus(detector, bus);
+  if (ok && gst_element_set_state(detector, GST_STATE_PAUSED) == GST_STATE_CHANGE_FAILURE) {
+    GstMessage* message = gst_bus_pop_filtered(bus, GST_MESSAGE_ERROR);
+    GError* why = NULL;
+    if (message) gst_message_parse_error(message, &why, NULL);
+    g_set_error(error, ERROR, 0, "mount \"%s\": %s", mount->path,
+                why ? why->message : "the detector does not start");
+    g_clear_error(&why);
+    if (message) gst_message_unref(message);
+    ok = FALSE;
+  }
+  gst_element_set_state(detector, GST_STATE_NULL);
+  gst_object_unref(detector);
+  gst_object_unref(bus);
+  return ok;
+}
+
+static const gchar* encoder(const Mount* mount, gchar** settings) {
+  if (gst_registry_check_feature_version(gst_registry_get(), "x264enc", 1, 0, 0)) {
+    *settings =
+        g_strdup_printf("bitrate=%u tune=zerolatency speed-preset=veryfast key-int-max=50", mount->bitrate);
+    return "x264enc";
+  }
+  *settings = g_strdup_printf("bitrate=%u gop-size=50 complexity=low", mount->bitrate * 1000);
+  return "openh264enc";
+}
+
+gboolean mount_check_all(Config* config, GError** error) {
+  static const struct {
+    const gchar *name, *package;
+  } needed[] = {{"anomalydetect", "this project (GST_PLUGIN_PATH)"},
+                {"anomalyonvif", "this project (GST_PLUGIN_PATH)"},
+                {"anomalyoverlay", "this project, built with OpenCV"},
+                {"uridecodebin", "gstreamer1.0-plugins-base"},
+                {"videoconvert", "gstreamer1.0-plugins-base"},
+                {"deinterlace", "gstreamer1.0-plugins-good"},
+                {"videobox", "gstreamer1.0-plugins-good"},
+                {"rtph264pay", "gstreamer1.0-plugins-good"},
+                {"appsrc", "gstreamer1.0-plugins-base"}};
+  for (guint i = 0; i < G_N_ELEMENTS(needed); i++) {
+    if (gst_registry_check_feature_version(gst_registry_get(), needed[i].name, 0, 0, 0)) continue;
+    g_set_error(error, ERROR, 0, "the GStreamer element %s is missing; it comes with %s", needed[i].name,
+                needed[i].package);
+    return FALSE;
+  }
+  if (!gst_registry_check_feature_version(gst_registry_get(), "x264enc", 1, 0, 0) &&
+      !gst_registry_check_feature_version(gst_registry_get(), "openh264enc", 1, 0, 0)) {
+    g_set_error(error, ERROR, 0, "no H.264 encoder is there: x264enc comes with gstreamer1.0-plugins-ugly");
+    return FALSE;
+  }
+  for (guint i = 0; i < config->mounts->len; i++) {
+    Mount* mount = config->mounts->pdata[i];
+    GHashTableIter iter;
+    gpointer name, text;
+    g_hash_table_iter_init(&iter, config->detector);
+    while (g_hash_table_iter_next(&iter, &name, &text))
+      if (!g_hash_table_contains(mount->detector, name))
+        g_hash_table_insert(mount->detector, g_strdup(name), g_strdup(text));
+    if (!check_detector(mount, error)) return FALSE;
+  }
+  return TRUE;
+}
+
+/* --- A media of the mount
+ * ---------------------------------------------------------------------------------------- */
+static GstPadProbeReturn on_frame(GstPad* pad, GstPadProbeInfo* info, gpointer data) {
+  MountState* state = &((Mount*)data)->state;
+  const GstAnomalyMeta* meta = gst_buffer_get_anomaly_meta(GST_PAD_PROBE_INFO_BUFFER(info));
+  g_mutex_lock(&state->lock);
+  state->frames++;
+  state->last_frame = g_get_monotonic_time();
+  if (meta) {
+    state->score = meta->score;
+    state->inference = meta->inference_ms;
+  }
+  g_mutex_unlock(&state->lock);
+  (void)pad;
+  return GST_PAD_PROBE_OK;
+}
+
+/* H.264 with 4:2:0 chroma wants even sizes: pad odd ones by a row or a column. */
+static GstPadProbeReturn on_caps(GstPad* pad, GstPadProbeInfo* info, gpointer box) {
+  GstEvent* event = GST_PAD_PROBE_INFO_EVENT(info);
+  if (GST_EVENT_TYPE(event) == GST_EVENT_CAPS) {
+    GstCaps* caps;
+    GstVideoInfo video;
+    gst_event_parse_caps(event, &caps);
+    if (gst_video_info_from_caps(&video, caps))
+      g_object_set(box, "right", -(video.width & 1), "bottom", -(video.height & 1), NULL);
+  }
+  (void)pad;
+  return GST_PAD_PROBE_OK;
+}
+
+static void on_unprepared(GstRTSPMedia* media, gpointer data) {
+  MountState* state = &((Mount*)data)->state;
+  Feeder* feeder = g_object_steal_data(G_OBJECT(media), "feeder");
+  if (feeder) feeder_stop(feeder);
+  g_mutex_lock(&state->lock);
+  state->active_since = state->last_frame = 0;
+  g_mutex_unlock(&state->lock);
+}
+
+static void add_probe(GstElement* element, const gchar* name, GstPadProbeType type,
+                      GstPadProbeCallback callback, gpointer data) {
+  GstPad* pad = gst_element_get_static_pad(element, name);
+  gst_pad_add_probe(pad, type, callback, data, NULL);
+  gst_object_unref(pad);
+}
+
+static void on_configure(GstRTSPMediaFactory* factory, GstRTSPMedia* media, gpointer data) {
+  Mount* mount = data;
+  GstElement* bin = gst_rtsp_media_get_element(media);
+  GstElement* source = gst_bin_get_by_name(GST_BIN(bin), "source");
+  GstElement* detector = gst_bin_get_by_name(GST_BIN(bin), "detector");
+  GstElement* box = gst_bin_get_by_name(GST_BIN(bin), "box");
+  g_object_set_data(G_OBJECT(media), "mount", mount);
+  set_up_detector(detector, mount, NULL); /* as checked at the start */
+  add_probe(detector, "src", GST_PAD_PROBE_TYPE_BUFFER, on_frame, mount);
+  add_probe(box, "sink", GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM, on_caps, box);
+  g_mutex_lock(&mount->state.lock);
+  mount->state.active_since = g_get_monotonic_time();
+  g_mutex_unlock(&mount->state.lock);
+  g_object_set_data(G_OBJECT(media), "feeder", feeder_start(mount, source));
+  g_signal_connect(media, "unprepared", G_CALLBACK(on_unprepared), mount);
+  gst_object_unref(box);
+  gst_object_unref(detector);
+  gst_object_unref(source);
+  gst_object_unref(bin);
+  (void)factory;
+}
+
+/* UDP leaves from, and is received at, the address that the server listens on. */
+static GstRTSPAddressPool* address_pool(const Config* config) {
+  GInetAddress* address = g_inet_address_new_from_string(config->address);
+  GstRTSPAddressPool* pool = NULL;
+  if (address && !g_inet_address_get_is_any(address)) {
+    pool = gst_rtsp_address_pool_new();
+    if (!gst_rtsp_address_pool_add_range(pool, config->address, config->address, config->udp_first,
+                                         config->udp_last, 0))
+      g_clear_object(&pool);
+  }
+  g_clear_object(&address);
+  return pool;
+}
+
+GstRTSPMediaFactory* mount_factory_new(const Config* config, Mount* mount) {
+  GstRTSPMediaFactory* factory = gst_rtsp_media_factory_new();
+  GstRTSPAddressPool* pool = address_pool(config);
+  gchar* settings;
+  const gchar* encode = encoder(mount, &settings);
+  /* No queue holds anything up: a stream that no client has asked for stands still. */
+  gchar* launch = g_strdup_printf(
+      "( appsrc name=source is-live=true format=time block=false max-buffers=2 max-bytes=0 max-time=0 "
+      "leaky-type=downstream ! anomalydetect name=detector ! tee name=frames allow-not-linked=true "
+      "frames. ! queue leaky=downstream max-size-buffers=4 max-size-bytes=0 max-size-time=0 ! %s ! videobox "
+      "name=box ! "
+      "video/x-raw,format=I420 ! %s %s ! rtph264pay name=pay0 pt=96 config-interval=-1 "
+      "aggregate-mode=zero-latency "
+      "frames. ! queue leaky=downstream max-size-buffers=4 max-size-bytes=0 max-size-time=0 ! anomalyonvif ! "
+      "anomalyrtponvifpay name=pay1 pt=98 )",
+      mount->overlay ? "anomalyoverlay" : "identity", encode, settings);
+  gst_rtsp_media_factory_set_launch(factory, launch);
+  g_free(launch);
+  g_free(settings);
+  gst_rtsp_media_factory_set_media_gtype(factory, server_media_get_type());
+  gst_rtsp_media_factory_set_shared(factory, TRUE);
+  /* What a certificate protects does not leave in the clear. */
+  gst_rtsp_media_factory_set_protocols(factory,
+                                       config->certificate ? GST_RTSP_LOWER_TRANS_TCP : config->protocols);
+  if (pool) gst_rtsp_media_factory_set_address_pool(factory, pool);
+  g_clear_object(&pool);
+  gst_rtsp_media_factory_add_role(factory, VIEWER, GST_RTSP_PERM_MEDIA_FACTORY_ACCESS, G_TYPE_BOOLEAN, TRUE,
+                                  GST_RTSP_PERM_MEDIA_FACTORY_CONSTRUCT, G_TYPE_BOOLEAN, TRUE, NULL);
+  g_signal_connect(factory, "media-configure", G_CALLBACK(on_configure), mount);
+  return factory;
+}

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * anomaly-rtsp-server's parts: main.c (options, start, end), config.c (the file), mount.c (a mount's
+ * pipeline), feeder.c (its source, played in a loop or connected anew), access.c (passwords, TLS, limits),
+ * monitor.c (health and metrics).
+ */
+#ifndef __ANOMALY_RTSP_SERVER_H__
+#define __ANOMALY_RTSP_SERVER_H__
+
+#include <gst/app/gstappsrc.h>
+#include <gst/rtsp-server/rtsp-server.h>
+
+/* One line on standard error. */
+void complain(const gchar* format, ...) G_GNUC_PRINTF(1, 2);
+
+/* What a mount has done since the start, for monitor.c. */
+typedef struct {
+  GMutex lock;
+  guint64 frames;      /* that came out of the detector */
+  guint64 restarts;    /* of the source after an error or a stall */
+  gdouble score;       /* of the newest frame; NaN before the first */
+  gdouble inference;   /* milliseconds, of the newest frame */
+  gint64 last_frame;   /* monotonic microseconds; 0 = none since the media was made */
+  gint64 active_since; /* monotonic microseconds; 0 = nobody watches */
+} MountState;
+
+typedef struct {
+  gchar* path; /* "/front" */
+  gchar* uri;
+  GHashTable* detector; /* properties of anomalydetect: name -> text */
+  guint bitrate;        /* kbit/s */
+  gboolean overlay;
+  guint source_timeout; /* seconds */
+  MountState state;
+} Mount;
+
+typedef struct {
+  gchar* address;
+  gint port;         /* 0 = any that is free */
+  gint metrics_port; /* -1 = none, 0 = any that is free; always on 127.0.0.1 */
+  gchar *certificate, *key, *realm;
+  gint max_clients, max_sessions, session_timeout; /* session_timeout: seconds */
+  guint16 udp_first, udp_last;                     /* of the ports that video over UDP leaves from */
+  GstRTSPLowerTrans protocols;
+  GHashTable* users;    /* name -> password */
+  GHashTable* detector; /* of every mount that does not say otherwise */
+  GPtrArray* mounts;
+} Config;
+
+/* With the defaults. */
+Config* config_new(void);
+void config_free(Config* config);
+/* Adds what the file says. The error names file, group and key. */
+gboolean config_load(Config* config, const gchar* path, GError** error);
+/* A mount of the command line, "/PATH=SOURCE"; relative files are relative to `folder`, or, where that is
+ * NULL, to the current one. */
+Mount* config_add_mount(Config* config, const gchar* path, const gchar* source, const gchar* folder,
+                        GError** error);
+
+/* Whether every element is there, every property takes its value, and every bundle can be loaded. The
+ * defaults of all mounts are in the mounts from then on. */
+gboolean mount_check_all(Config* config, GError** error);
+GstRTSPMediaFactory* mount_factory_new(const Config* config, Mount* mount);
+
+/* Feeds `appsrc` with raw frames of the mount's source in their own time, until feeder_stop: from any thread.
+ */
+typedef struct _Feeder Feeder;
+Feeder* feeder_start(Mount* mount, GstElement* appsrc);
+void feeder_stop(Feeder* feeder);
+/* Feeders that have not ended: they do so in the default main context. */
+guint feeder_count(void);
+
+/* Users, certificate, and limits of clients and sessions. */
+gboolean access_apply(const Config* config, GstRTSPServer* server, GError** error);
+guint access_clients(void);
+guint64 access_clients_total(void);
+guint64 access_clients_refused(void);
+
+/* Answers GET /healthz and /metrics. Returns the port, 0 with `error` set where it cannot listen. The service
+ * is stopped and unreferenced by the caller; what it uses must live until then. */
+guint monitor_start(const Config* config, GstRTSPServer* server, GSocketService** service, GError** error);
+
+#endif
