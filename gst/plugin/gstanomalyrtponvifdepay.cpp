@@ -176,7 +176,8 @@ static void gst_anomaly_rtp_onvif_depay_class_init(GstAnomalyRtpOnvifDepayClass*
   g_object_class_install_property(
       object_class, PROP_MAX_SIZE,
       g_param_spec_uint(
-          "max-size", "Maximum size", "Largest document that is put together, bytes; larger ones are left out", 1, G_MAXINT, kMaxSize,
+          "max-size", "Maximum size",
+          "Largest document that is put together, bytes; larger ones are left out", 1, G_MAXINT, kMaxSize,
           static_cast<GParamFlags>(G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS | GST_PARAM_MUTABLE_PLAYING)));
   gst_element_class_set_static_metadata(
       element_class, "RTP depayloader of ONVIF metadata", "Codec/Depayloader/Network/RTP",
