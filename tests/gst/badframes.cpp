@@ -195,14 +195,17 @@ GST_START_TEST(test_crop) {
     fail_unless_equals_int(gst_anomaly_meta_n_regions(meta_of(a)), gst_anomaly_meta_n_regions(meta_of(b)));
     fail_unless_same_map(a, b);
     // Without the crop meta, what the caps promise is the first corner.
-    gst_buffer_unref(detect.through(embedded(detect.frame(2), &detect.info, 0, 0, 96, 54)));
+    GstBuffer* corner = detect.frame(2);
+    gst_buffer_unref(detect.through(embedded(corner, &detect.info, 0, 0, 96, 54)));
+    gst_buffer_unref(corner);
   }
   // Between two chroma samples: whole ones are read.
   Detect detect("threshold=0.1", "video/x-raw,width=60,height=40,framerate=25/1,format=I420");
-  GstBuffer* out =
-      detect.through(with_crop(embedded(detect.frame(1), &detect.info, 10, 6, 96, 54), 11, 7, 60, 40));
+  GstBuffer* frame = detect.frame(1);
+  GstBuffer* out = detect.through(with_crop(embedded(frame, &detect.info, 10, 6, 96, 54), 11, 7, 60, 40));
   test_rectangle_equals(meta_of(out), 0, 0, 60, 40);
   gst_buffer_unref(out);
+  gst_buffer_unref(frame);
 }
 GST_END_TEST
 
