@@ -379,5 +379,7 @@ int main(int argc, char** argv) {
     else
       rest.push_back(argv[i]);
   }
-  return check::run(static_cast<int>(rest.size()), rest.data());
+  const int failed = check::run(static_cast<int>(rest.size()), rest.data());
+  gst_deinit();  // where the leaks tracer tells what it found
+  return failed;
 }
