@@ -40,7 +40,8 @@ void StreamState::begin_frame(const uint8_t* rgb, int width, int height, int64_t
   if (first_ || cut_) known_.fill(false);
 
   const int64_t step = time >= 0 && time_ >= 0 && time > time_ ? time - time_ : kUnknownStep;
-  weight_ = -std::expm1(-static_cast<double>(step) / static_cast<double>(kTimeConstant));
+  widening_ = -std::expm1(-static_cast<double>(step) / static_cast<double>(kWidening));
+  narrowing_ = -std::expm1(-static_cast<double>(step) / static_cast<double>(kNarrowing));
   thumbnail_ = thumbnail;
   time_ = time;
   first_ = false;
@@ -54,10 +55,11 @@ Bounds StreamState::smoothed(Map map, Bounds own) {
     known_[i] = true;
     return bounds;
   }
-  const auto towards = [this](float from, float to) {
-    return static_cast<float>(from + (static_cast<double>(to) - from) * weight_);
+  const auto towards = [this](float from, float to, bool outwards) {
+    return static_cast<float>(from + (static_cast<double>(to) - from) * (outwards ? widening_ : narrowing_));
   };
-  bounds = {towards(bounds.min, own.min), towards(bounds.max, own.max)};
+  bounds = {towards(bounds.min, own.min, own.min < bounds.min),
+            towards(bounds.max, own.max, own.max > bounds.max)};
   return bounds;
 }
 

@@ -17,8 +17,10 @@ class StreamState {
  public:
   enum class Map { Entropy, Distance, Perceptual };
 
-  // Bounds settle to 63 % within this time after they have changed.
-  static constexpr int64_t kTimeConstant = 2'000'000'000;  // nanoseconds
+  // Nanoseconds in which a bound goes 63 % of its way outwards, and inwards. Quick to widen, slow to narrow:
+  // an anomaly that raises a map's maximum is soon within the bounds, and ordinary frames after it are not
+  // stretched up to it again.
+  static constexpr int64_t kWidening = 250'000'000, kNarrowing = 8'000'000'000;
   // Between frames whose times are not known, or do not rise.
   static constexpr int64_t kUnknownStep = 40'000'000;  // nanoseconds
   // Mean difference of two frames' thumbnails, of 255, from which the scene has changed: a cut. Measured:
@@ -36,9 +38,9 @@ class StreamState {
   // How far the frame's thumbnail lies from that of the frame before, 0..255; 0 for the first.
   double thumbnail_difference() const { return difference_; }
 
-  // Bounds to scale this frame's map with, from those of the map itself: b += (own - b) * (1 - exp(-dt /
-  // kTimeConstant)) for both, dt = the time since the frame before; the own bounds on the first frame and at
-  // a cut. Once for each map of a frame.
+  // Bounds to scale this frame's map with, from those of the map itself: b += (own - b) * (1 - exp(-dt / T))
+  // for each, dt = the time since the frame before, T = kWidening where it moves outwards, else kNarrowing;
+  // the own bounds on the first frame and at a cut. Once for each map of a frame.
   Bounds smoothed(Map map, Bounds own);
 
  private:
@@ -48,7 +50,7 @@ class StreamState {
   std::array<bool, 3> known_{};
   std::array<float, kColumns * kRows * 3> thumbnail_{};  // mean colour of each cell, 0..255
   bool first_ = true, cut_ = false;
-  double difference_ = 0, weight_ = 1;
+  double difference_ = 0, widening_ = 1, narrowing_ = 1;  // the last two: how far a bound moves on this frame
   int64_t time_ = -1;
 };
 

@@ -290,7 +290,7 @@ TEST(temporal_bounds) {
   CHECK(at::equal(held.at("synthesis"), own_second.at("synthesis")));
   // Long after, they are the second frame's own.
   const FrameTensors later =
-      tiny_framework().run(second, settings, true, {{&stream, 100 * StreamState::kTimeConstant}}).at(0);
+      tiny_framework().run(second, settings, true, {{&stream, 100 * StreamState::kNarrowing}}).at(0);
   CHECK(largest_difference(later.at("entropy"), own_second.at("entropy")) <= 1);
 }
 

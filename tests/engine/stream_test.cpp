@@ -49,18 +49,23 @@ TEST(bounds_follow_the_formula) {
   StreamState state;
   begin(state, 100, 0);
   state.smoothed(Map::Entropy, {0, 1});
+  state.smoothed(Map::Distance, {2, 3});
   state.smoothed(Map::Perceptual, {5, 6});
-  double low = 0, high = 1, time = 0;
-  const double steps[] = {0.04, 0.04, 0.2, 1.0};
-  for (const double step : steps) {
+  double in = 0, out = 1, low = 2, high = 3, time = 0;
+  for (const double step : {0.04, 0.04, 0.2, 1.0}) {
     time += step;
     begin(state, 101, static_cast<int64_t>(std::llround(time * 1e9)));
-    const double a = 1 - std::exp(-step / (static_cast<double>(StreamState::kTimeConstant) / 1e9));
-    low += (1 - low) * a;
-    high += (3 - high) * a;
-    const Bounds bounds = state.smoothed(Map::Entropy, {1, 3});
-    CHECK_NEAR(bounds.min, low, 1e-6);
-    CHECK_NEAR(bounds.max, high, 1e-6);
+    const double widening = 1 - std::exp(-step / 0.25), narrowing = 1 - std::exp(-step / 8);
+    in += (1 - in) * narrowing;
+    out += (3 - out) * widening;
+    low += (1 - low) * widening;
+    high += (2 - high) * narrowing;
+    const Bounds entropy = state.smoothed(Map::Entropy, {1, 3}),
+                 distance = state.smoothed(Map::Distance, {1, 2});
+    CHECK_NEAR(entropy.min, in, 1e-6);
+    CHECK_NEAR(entropy.max, out, 1e-6);
+    CHECK_NEAR(distance.min, low, 1e-6);
+    CHECK_NEAR(distance.max, high, 1e-6);
     // The maps have bounds of their own.
     CHECK_EQ(state.smoothed(Map::Perceptual, {5, 6}).max, 6.0f);
     CHECK(!state.cut());
@@ -71,19 +76,19 @@ TEST(smoothing_counts_time_and_not_frames) {
   StreamState often, seldom;
   begin(often, 100, 0);
   begin(seldom, 100, 0);
-  often.smoothed(Map::Entropy, {0, 1});
-  seldom.smoothed(Map::Entropy, {0, 1});
+  often.smoothed(Map::Entropy, {0, 2});
+  seldom.smoothed(Map::Entropy, {0, 2});
   Bounds a, b;
-  for (int i = 1; i <= 50; ++i) {
+  for (int i = 1; i <= 200; ++i) {
     begin(often, 100, i * kFrame);
-    a = often.smoothed(Map::Entropy, {0, 2});
+    a = often.smoothed(Map::Entropy, {0, 1});
   }
-  for (int i = 10; i <= 50; i += 10) {
+  for (int i = 10; i <= 200; i += 10) {
     begin(seldom, 100, i * kFrame);
-    b = seldom.smoothed(Map::Entropy, {0, 2});
+    b = seldom.smoothed(Map::Entropy, {0, 1});
   }
   CHECK_NEAR(a.max, b.max, 1e-5);
-  CHECK_NEAR(a.max, 2 - std::exp(-1.0), 1e-5);  // after one time constant
+  CHECK_NEAR(a.max, 1 + std::exp(-1.0), 1e-5);  // after 8 seconds
 }
 
 TEST(unknown_and_falling_times_count_as_one_frame) {
@@ -93,7 +98,7 @@ TEST(unknown_and_falling_times_count_as_one_frame) {
     state.smoothed(Map::Distance, {0, 1});
     begin(state, 100, time);
     const double a = 1 - std::exp(-static_cast<double>(StreamState::kUnknownStep) /
-                                  static_cast<double>(StreamState::kTimeConstant));
+                                  static_cast<double>(StreamState::kWidening));
     CHECK_NEAR(state.smoothed(Map::Distance, {0, 2}).max, 1 + a, 1e-6);
   }
 }
@@ -104,7 +109,7 @@ TEST(a_cut_starts_the_bounds_anew) {
   state.smoothed(Map::Entropy, {0, 1});
   begin(state, 60 + static_cast<uint8_t>(StreamState::kCut) - 1, kFrame);  // not yet
   CHECK(!state.cut());
-  CHECK(state.smoothed(Map::Entropy, {0, 3}).max < 1.1f);
+  CHECK(state.smoothed(Map::Entropy, {0, 3}).max < 2);
   begin(state, 200, 2 * kFrame);
   CHECK(state.cut());
   CHECK_EQ(state.smoothed(Map::Entropy, {0.5f, 3}).max, 3.0f);
