@@ -12,7 +12,7 @@
 #define LONGEST_PAUSE 30000
 
 struct _Feeder {
-  gint refs; /* atomic */
+  gint refs; /* atomic; the last one goes under all_lock */
   Mount* mount;
   GstElement* appsrc;
   gint stopped; /* atomic */
@@ -31,10 +31,15 @@ struct _Feeder {
   GMutex lock;
 };
 
-static gint feeders; /* atomic */
+/* All that there are; a feeder is taken out before it is freed. */
+static GMutex all_lock;
+static GList* all;
 
 guint feeder_count(void) {
-  return (guint)g_atomic_int_get(&feeders);
+  g_mutex_lock(&all_lock);
+  const guint count = g_list_length(all);
+  g_mutex_unlock(&all_lock);
+  return count;
 }
 
 static Feeder* feeder_ref(Feeder* feeder) {
@@ -44,11 +49,14 @@ static Feeder* feeder_ref(Feeder* feeder) {
 
 static void feeder_unref(gpointer data) {
   Feeder* feeder = data;
-  if (!g_atomic_int_dec_and_test(&feeder->refs)) return;
+  g_mutex_lock(&all_lock);
+  const gboolean last = g_atomic_int_dec_and_test(&feeder->refs);
+  if (last) all = g_list_remove(all, feeder);
+  g_mutex_unlock(&all_lock);
+  if (!last) return;
   gst_object_unref(feeder->appsrc);
   g_mutex_clear(&feeder->lock);
   g_free(feeder);
-  g_atomic_int_add(&feeders, -1);
 }
 
 static void in_main(GSourceFunc function, Feeder* feeder) {
@@ -148,13 +156,41 @@ static void set_timer(Feeder* feeder, guint milliseconds, GSourceFunc function) 
 
 static gboolean open_source(gpointer data);
 
+static gboolean has_begun(Feeder* feeder) {
+  g_mutex_lock(&feeder->lock);
+  const gboolean begun = feeder->arrived != 0;
+  g_mutex_unlock(&feeder->lock);
+  return begun;
+}
+
+/* Whoever waits for the media's first frame waits in vain. */
+static void give_up(Feeder* feeder, const gchar* why) {
+  GST_ELEMENT_ERROR(feeder->appsrc, RESOURCE, OPEN_READ, ("%s", why), (NULL));
+}
+
+void feeders_give_up(void) {
+  g_mutex_lock(&all_lock);
+  GList* some = g_list_copy(all);
+  for (GList* item = some; item; item = item->next) feeder_ref(item->data);
+  g_mutex_unlock(&all_lock);
+  for (GList* item = some; item; item = item->next)
+    if (!has_begun(item->data)) give_up(item->data, "the server ends");
+  g_list_free_full(some, feeder_unref);
+}
+
 static void try_again(Feeder* feeder, const gchar* why) {
   close_source(feeder);
-  complain("%s: the source failed: %s; trying again in %.1f s", feeder->mount->path, why,
-           feeder->pause / 1000.0);
   g_mutex_lock(&feeder->mount->state.lock);
   feeder->mount->state.restarts++;
   g_mutex_unlock(&feeder->mount->state.lock);
+  if (has_begun(feeder)) {
+    complain("%s: the source failed: %s; trying again in %.1f s", feeder->mount->path, why,
+             feeder->pause / 1000.0);
+  } else {
+    gchar* text = g_strdup_printf("the source failed: %s", why);
+    give_up(feeder, text);
+    g_free(text);
+  }
   set_timer(feeder, feeder->pause, open_source);
   feeder->pause = MIN(feeder->pause * 2, LONGEST_PAUSE);
 }
@@ -242,13 +278,15 @@ static gboolean end(gpointer data) {
 
 Feeder* feeder_start(Mount* mount, GstElement* appsrc) {
   Feeder* feeder = g_new0(Feeder, 1);
-  g_atomic_int_inc(&feeders);
   feeder->refs = 1;
   feeder->mount = mount;
   feeder->appsrc = gst_object_ref(appsrc);
   feeder->pause = FIRST_PAUSE;
   feeder->last = GST_CLOCK_TIME_NONE;
   g_mutex_init(&feeder->lock);
+  g_mutex_lock(&all_lock);
+  all = g_list_prepend(all, feeder);
+  g_mutex_unlock(&all_lock);
   in_main(open_source, feeder);
   return feeder;
 }

@@ -113,6 +113,7 @@ static void shut_down(GstRTSPServer* server, guint source) {
   const gint64 until = g_get_monotonic_time() + 10 * G_USEC_PER_SEC;
   GstRTSPSessionPool* pool = gst_rtsp_server_get_session_pool(server);
   g_source_remove(source);
+  feeders_give_up();
   gst_rtsp_server_client_filter(server, remove_client, NULL);
   gst_rtsp_session_pool_filter(pool, remove_session, NULL);
   g_object_unref(pool);

@@ -67,6 +67,8 @@ GstRTSPMediaFactory* mount_factory_new(const Config* config, Mount* mount);
 typedef struct _Feeder Feeder;
 Feeder* feeder_start(Mount* mount, GstElement* appsrc);
 void feeder_stop(Feeder* feeder);
+/* Ends the waiting of clients whose source has given nothing yet. */
+void feeders_give_up(void);
 /* Feeders that have not ended: they do so in the default main context. */
 guint feeder_count(void);
 

@@ -175,6 +175,50 @@ def vanishing_udp(url):
     return equal(sources, {"127.0.0.1"})
 
 
+def leak_nothing(server, url):
+    """Clients that come and go leave no descriptor behind."""
+    opened = lambda: len(list(Path(f"/proc/{server.process.pid}/fd").iterdir()))
+    before = opened()
+    for _ in range(3):
+        client = Client(url)
+        client.play(INTERLEAVED)
+        while len(client.packets.get(0, [])) < 5:
+            client.take_packet()
+        client.close()
+        until(lambda: server.metric("mount_watched") == 0)
+    return None if until(lambda: opened() <= before) else f"{before} descriptors, then {opened()}"
+
+
+def outage():
+    """A camera that dies and comes back: whoever watches goes on watching."""
+    flags = ["--model", BUNDLE, f"--mount=/d={top}/drive.mp4"]
+    with Server(PROGRAM, "--port=0", *flags) as camera:
+        relay = config("relay.conf", f"[server]\nport=0\nmodel={BUNDLE}\n[mount /r]\nsource={camera.urls['/d']}\nsource-timeout=3\n")
+        with Server(PROGRAM, "--config", str(relay)) as server:
+            client = Client(server.urls["/r"])
+            client.play(INTERLEAVED)
+            while len(client.packets.get(2, [])) < 25:
+                client.take_packet()
+            camera.terminate()
+            if not until(lambda: server.metric("source_restarts_total") >= 1):
+                return "the failure was not seen"
+            with Server(PROGRAM, "--port", str(camera.port), *flags):
+                frames = server.metric("frames_total")
+                while server.metric("frames_total") < frames + 25:
+                    client.take_packet()
+            if "trying again" not in server.errors:
+                return server.errors
+            return equal(client.ask("OPTIONS")[0], 200)
+
+
+def dead_source():
+    with Server(PROGRAM, "--port=0", "--model", BUNDLE, "--mount=/x=rtsp://127.0.0.1:9/x") as server:
+        status = Client(server.urls["/x"]).ask("DESCRIBE")[0]
+        gone = until(lambda: server.metric("mount_watched") == 0)
+        return (equal((status, gone, server.terminate()), (503, True, 0)) or
+                (None if "/x: the source failed" in server.errors else server.errors))
+
+
 # --- The port of the metrics -------------------------------------------------------------------------------------------
 def raw_http(server, request):
     with socket.create_connection(("127.0.0.1", server.metrics_port), timeout=PATIENCE) as connection:
@@ -219,6 +263,7 @@ def main():
         check("UDP comes from the address that is served", vanishing_udp, url)
         check("its session ends", lambda: None if until(lambda: server.metric("sessions") == 0) else server.get("/metrics")[1])
         check("nobody watches any more", lambda: None if until(lambda: server.metric("mount_watched") == 0) else "still watched")
+        check("clients that come and go", leak_nothing, server, url)
         check("a mount that is not there", lambda: equal(Client(url[:-1] + "e").ask("DESCRIBE")[0], 404))
         check("metrics: strict about requests", strict, server)
         check("HEAD has no body", lambda: equal(server.get("/healthz", "HEAD"), (200, "")))
@@ -233,6 +278,9 @@ def main():
         check("a second server there is refused", says, ["--port", str(port), "--model", BUNDLE, f"--mount=/d={top}/drive.mp4"],
               f"port {port}")
         check("SIGTERM while nobody watches: status 0", lambda: equal(server.terminate(), 0))
+
+    check("a source that cannot be reached: 503", dead_source)
+    check("a source that dies and comes back", outage)
 
     users = config("users.conf", f"[server]\nport=0\nmax-clients=2\n[users]\nanna=s3cret word\n{video}")
     with Server(PROGRAM, "--config", str(users)) as server:
