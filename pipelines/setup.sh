@@ -34,12 +34,13 @@ die() { printf 'setup.sh: %s\n' "$*" >&2; exit 1; }
 # --- Debian packages -------------------------------------------------------------------------------------------------
 packages=(g++ meson ninja-build pkg-config python3 python3-pip ca-certificates
   libgstreamer1.0-dev libgstreamer-plugins-base1.0-dev libgstrtspserver-1.0-dev
+  libmosquitto-dev librdkafka-dev
   libopencv-core-dev libopencv-imgproc-dev libopencv-imgcodecs-dev libopencv-videoio-dev
   gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad
   gstreamer1.0-plugins-ugly gstreamer1.0-libav)
 if [ $tests = 1 ]; then
   packages+=(python3-numpy python3-sklearn ffmpeg openssl gobject-introspection libgirepository1.0-dev gir1.2-gstreamer-1.0 python3-gi
-    clang-format clang libclang-rt-dev debhelper dpkg-dev fakeroot)
+    clang-format clang libclang-rt-dev debhelper dpkg-dev fakeroot mosquitto)
 fi
 if command -v dpkg-query >/dev/null; then
   missing=()
