@@ -281,6 +281,31 @@ GST_START_TEST(test_silent_broker) {
 }
 GST_END_TEST;
 
+/* An address where connecting itself takes minutes, in a call that nothing ends: a stop does not wait for it.
+ */
+GST_START_TEST(test_stuck_connection) {
+  const Listener listener;
+  fail_unless(listen(listener.fd, 0) == 0);
+  std::vector<int> waiting;  // more than the listener's queue takes: who comes later gets no answer
+  sockaddr_in address = {};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(static_cast<uint16_t>(listener.port));
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  for (int i = 0; i < 4; i++) {
+    waiting.push_back(socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    connect(waiting.back(), reinterpret_cast<sockaddr*>(&address), sizeof address);
+  }
+  {
+    Publish publish("mqtt://127.0.0.1:" + std::to_string(listener.port) + "/" + kTopic, "drain-timeout=0");
+    publish.push(3);
+    fail_unless_equals_int(publish.stop(), GST_STATE_CHANGE_SUCCESS);
+    publish.expect(GST_MESSAGE_WARNING, GST_RESOURCE_ERROR_WRITE, {"lost", ": 3."});
+    publish.expect_none(static_cast<GstMessageType>(GST_MESSAGE_ERROR | GST_MESSAGE_WARNING));
+  }
+  for (const int fd : waiting) close(fd);
+}
+GST_END_TEST;
+
 /* One that takes it and hangs up: it is told once, and tried again. */
 GST_START_TEST(test_closing_broker) {
   for (const char* scheme : {"mqtt://", "mqtts://"}) {
@@ -347,6 +372,7 @@ static Suite* publishmqtt_suite() {
   tcase_add_test(tests, test_drop_oldest);
   tcase_add_test(tests, test_block);
   tcase_add_test(tests, test_silent_broker);
+  tcase_add_test(tests, test_stuck_connection);
   tcase_add_test(tests, test_closing_broker);
   tcase_add_test(tests, test_bad_settings);
   tcase_add_test(tests, test_properties);
