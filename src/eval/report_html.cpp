@@ -119,7 +119,7 @@ struct Column {
   std::vector<std::optional<double>> values;
 };
 
-std::string table(const Report& report, std::vector<Column> columns) {
+std::string table(const Report& report, const std::vector<Column>& columns) {
   std::string out = "<div class=\"scroll\"><table>\n<tr><th>method</th>";
   for (const Column& column : columns)
     out += std::string("<th title=\"") + escaped(column.meaning) + "\">" + escaped(column.title) + "</th>";
@@ -240,10 +240,16 @@ std::string examples(const Report& report, bool best) {
     if (e.best != best) continue;
     const std::string size =
         " width=\"" + std::to_string(e.width) + "\" height=\"" + std::to_string(e.height) + "\"";
-    out += "<figure><div class=\"pair\"><img" + size + " alt=\"" + escaped(e.name) +
-           "\" src=\"data:image/jpeg;base64," + base64(e.picture) + "\"><img" + size + " alt=\"scores of " +
-           escaped(e.name) + "\" src=\"data:image/jpeg;base64," + base64(e.heatmap) +
-           "\"></div><figcaption>" + escaped(e.name) + ": " + escaped(e.figure) + "</figcaption></figure>\n";
+    const auto picture = [&](const std::string& alt, const std::string& jpeg) {
+      out.append("<img").append(size).append(" alt=\"").append(alt);
+      out.append("\" src=\"data:image/jpeg;base64,").append(base64(jpeg)).append("\">");
+    };
+    const std::string name = escaped(e.name);
+    out += "<figure><div class=\"pair\">";
+    picture(name, e.picture);
+    picture("scores of " + name, e.heatmap);
+    out.append("</div><figcaption>").append(name).append(": ").append(escaped(e.figure));
+    out += "</figcaption></figure>\n";
   }
   if (out.empty()) return out;
   return std::string("<h2>") + (best ? "Best" : "Worst") + " frames of " + escaped(report.example_method) +

@@ -2,6 +2,7 @@
 #include "src/eval/thumbnails.h"
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 #include <opencv2/imgcodecs.hpp>
 #include <opencv2/imgproc.hpp>
@@ -43,8 +44,8 @@ std::vector<uint8_t> thumbnail(const std::vector<uint8_t>& rgb, int width, int h
   cv::Mat small = whole;
   if (width > kThumbnailWidth) {
     const double scale = static_cast<double>(kThumbnailWidth) / width;
-    cv::resize(whole, small, {kThumbnailWidth, std::max(1, static_cast<int>(height * scale + 0.5))}, 0, 0,
-               cv::INTER_AREA);
+    cv::resize(whole, small, {kThumbnailWidth, std::max(1, static_cast<int>(std::lround(height * scale)))}, 0,
+               0, cv::INTER_AREA);
   }
   cv::Mat bgr;
   cv::cvtColor(small, bgr, cv::COLOR_RGB2BGR);
