@@ -60,6 +60,7 @@ gboolean access_apply(const Config* config, GstRTSPServer* server, GError** erro
   gst_rtsp_session_pool_set_max_sessions(pool, (guint)config->max_sessions);
   g_object_unref(pool);
   gst_rtsp_server_set_content_length_limit(server, CONTENT_LIMIT);
+  gst_rtsp_server_set_backlog(server, 128); /* connections at once, as after an outage */
   g_signal_connect(server, "client-connected", G_CALLBACK(on_client), (gpointer)config);
   g_timeout_add_seconds(2, clean_sessions, server);
 

@@ -55,7 +55,7 @@ Config* config_new(void) {
   config->metrics_port = -1;
   config->realm = g_strdup("anomaly-rtsp-server");
   config->max_clients = 64;
-  config->max_sessions = 64;
+  config->max_sessions = 256;
   config->session_timeout = 60;
   config->udp_first = 50000;
   config->udp_last = 50999;

@@ -197,7 +197,8 @@ static void on_configure(GstRTSPMediaFactory* factory, GstRTSPMedia* media, gpoi
   mount->state.active_since = g_get_monotonic_time();
   g_mutex_unlock(&mount->state.lock);
   g_object_set_data(G_OBJECT(media), "feeder", feeder_start(mount, source));
-  g_signal_connect(media, "unprepared", G_CALLBACK(on_unprepared), mount);
+  /* After the factory, which forgets the media: from then on a client gets a new one. */
+  g_signal_connect_after(media, "unprepared", G_CALLBACK(on_unprepared), mount);
   gst_object_unref(box);
   gst_object_unref(detector);
   gst_object_unref(source);
