@@ -43,6 +43,10 @@ class KafkaWriter {
   bool refusing_ = false, ended_ = false;
 };
 
+void log(const rd_kafka_t*, int, const char* facility, const char* text) {
+  GST_DEBUG("librdkafka: %s: %s", facility, text);
+}
+
 Producer KafkaWriter::make() {
   Conf conf(rd_kafka_conf_new(), rd_kafka_conf_destroy);
   char why[512] = "";
@@ -74,9 +78,7 @@ Producer KafkaWriter::make() {
   rd_kafka_conf_set_error_cb(conf.get(), [](rd_kafka_t* producer, int error, const char* reason, void* self) {
     of(self).trouble(producer, static_cast<rd_kafka_resp_err_t>(error), reason);
   });
-  rd_kafka_conf_set_log_cb(conf.get(), [](const rd_kafka_t*, int, const char* facility, const char* text) {
-    GST_DEBUG("librdkafka: %s: %s", facility, text);
-  });
+  rd_kafka_conf_set_log_cb(conf.get(), log);
   Producer producer(rd_kafka_new(RD_KAFKA_PRODUCER, conf.get(), why, sizeof why), rd_kafka_destroy);
   if (!producer) throw std::runtime_error(why);
   [[maybe_unused]] const auto* taken = conf.release();  // by the producer

@@ -43,6 +43,7 @@ class Session {
   using Client = std::unique_ptr<mosquitto, decltype(&mosquitto_destroy)>;
 
   void set_up();
+  void log(int level, const char* text);
   End serve();
   void send();
   bool wait();
@@ -77,6 +78,11 @@ Session::Session(const BrokerSettings& settings, PublishQueue& queue, const Brok
   if (!client_) throw std::bad_alloc();
 }
 
+void Session::log(int level, const char* text) {
+  GST_DEBUG("libmosquitto: %s", text);
+  if (level == MOSQ_LOG_ERR) said_ = text;
+}
+
 void Session::set_up() {
   mosquitto_connect_callback_set(client_.get(),
                                  [](mosquitto*, void* self, int code) { of(self).answer_ = code; });
@@ -84,10 +90,8 @@ void Session::set_up() {
     const auto line = of(self).sent_.extract(message);
     if (line) of(self).queue_.delivered(line.mapped());
   });
-  mosquitto_log_callback_set(client_.get(), [](mosquitto*, void* self, int level, const char* text) {
-    GST_DEBUG("libmosquitto: %s", text);
-    if (level == MOSQ_LOG_ERR) of(self).said_ = text;
-  });
+  mosquitto_log_callback_set(
+      client_.get(), [](mosquitto*, void* self, int level, const char* text) { of(self).log(level, text); });
   int status = MOSQ_ERR_SUCCESS;
   if (!settings_.user.empty())
     status = mosquitto_username_pw_set(client_.get(), settings_.user.c_str(),

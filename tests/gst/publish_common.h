@@ -81,6 +81,7 @@ class Process {
  public:
   explicit Process(const std::vector<std::string>& command, const std::string& output = "/dev/null") {
     std::vector<gchar*> words;
+    words.reserve(command.size() + 1);
     for (const std::string& word : command) words.push_back(const_cast<gchar*>(word.c_str()));
     words.push_back(nullptr);
     const int out = open(output.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
@@ -209,7 +210,7 @@ class Publish {
       if (type == GST_MESSAGE_WARNING) gst_message_parse_warning(message, &error, nullptr);
       if (type == GST_MESSAGE_INFO) gst_message_parse_info(message, &error, nullptr);
       gst_message_unref(message);
-      const std::string text = error->message;
+      std::string text = error->message;
       const bool other = error->code != code;
       g_error_free(error);
       fail_unless(!other || type != GST_MESSAGE_ERROR, "%s", text.c_str());

@@ -81,6 +81,7 @@ std::vector<Message> messages(const Cluster& cluster) {
 
 std::vector<std::string> lines(const std::vector<Message>& messages) {
   std::vector<std::string> lines;
+  lines.reserve(messages.size());
   for (const Message& message : messages) lines.push_back(message.line);
   return lines;
 }
