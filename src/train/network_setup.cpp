@@ -2,6 +2,7 @@
 #include "src/train/network_setup.h"
 
 #include <ATen/Context.h>
+#include <torch/nn/module.h>
 
 namespace anomaly::train {
 

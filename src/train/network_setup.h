@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #pragma once
 
-#include <torch/nn/module.h>
-
 #include <cstdint>
+
+namespace torch::nn {
+class Module;  // its header takes 10 s to read
+}
 
 namespace anomaly::train {
 

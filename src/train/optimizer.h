@@ -2,11 +2,15 @@
 // Adam with decoupled weight decay (Loshchilov and Hutter, 2019), and a moving average of the weights.
 #pragma once
 
-#include <torch/nn/module.h>
+#include <ATen/core/Tensor.h>
 
 #include <string>
 #include <utility>
 #include <vector>
+
+namespace torch::nn {
+class Module;  // its header takes 10 s to read
+}
 
 namespace anomaly::train {
 

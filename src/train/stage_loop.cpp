@@ -2,6 +2,7 @@
 #include "src/train/stage_loop.h"
 
 #include <ATen/ops/tensor.h>
+#include <torch/nn/module.h>
 
 #include <algorithm>
 #include <cmath>

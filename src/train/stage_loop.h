@@ -2,14 +2,16 @@
 // What the stages share: weights, their average and the optimizer in one checkpoint, and the schedule.
 #pragma once
 
-#include <torch/nn/module.h>
-
 #include <optional>
 #include <string>
 
 #include "src/train/checkpoint.h"
 #include "src/train/optimizer.h"
 #include "src/train/session.h"
+
+namespace torch::nn {
+class Module;  // its header takes 10 s to read
+}
 
 namespace anomaly::train {
 

@@ -9,10 +9,13 @@
 #include <vector>
 
 #include <ATen/core/Tensor.h>
-#include <torch/nn/module.h>
 
 #include "src/bundle/bundle.h"
 #include "src/networks/tensor_source.h"
+
+namespace torch::nn {
+class Module;  // its header takes 10 s to read
+}
 
 namespace fixture {
 
