@@ -155,8 +155,9 @@ void adapt(const AdaptOptions& options) {
                                             " pictures; a camera is learnt from at least 8");
   const Session train = session_of(
       evenly({pictures.begin(), pictures.begin() + static_cast<int64_t>(kept)}, kMostFrames), options.seed);
-  const std::vector<std::string> last =
-      evenly({pictures.begin() + static_cast<int64_t>(kept), pictures.end()}, kMostFrames);
+  const Session held_out = session_of(
+      evenly({pictures.begin() + static_cast<int64_t>(kept), pictures.end()}, kMostFrames), options.seed);
+  const auto& last = held_out.datasets[0].training;
   const Pipeline pipeline(options.bundle);
 
   seed_weights(options.seed);
@@ -177,9 +178,9 @@ void adapt(const AdaptOptions& options) {
   const auto pool = make_pool(train, pipeline, {}, relabelling, 3, count);
   // Held out: every frame once as it is, and relabelled ones.
   std::vector<DissimilaritySample> ordinary;
-  for (const std::string& path : last) ordinary.push_back(make_ordinary(pipeline, read_rgb(path)));
+  for (const Frame& frame : last) ordinary.push_back(make_ordinary(pipeline, frame.rgb));
   relabelling.relabel = 1;
-  const auto relabelled = make_pool(session_of(last, options.seed), pipeline, {}, relabelling, 4,
+  const auto relabelled = make_pool(held_out, pipeline, {}, relabelling, 4,
                                     static_cast<int64_t>(std::min<size_t>(60, last.size())));
 
   const at::Tensor weights = at::tensor({1.0f, 4.0f});
@@ -190,14 +191,7 @@ void adapt(const AdaptOptions& options) {
   WeightAverage average(*network, 0.98);
   Progress progress("adapt", 0, options.steps, kBatch, "");
   for (int64_t step = 0; step < options.steps; ++step) {
-    Random random({options.seed, 9, static_cast<uint64_t>(step)});
-    std::vector<size_t> chosen;
-    std::vector<bool> mirrored;
-    for (int64_t i = 0; i < kBatch; ++i) {
-      chosen.push_back(static_cast<size_t>(random.below(static_cast<int64_t>(pool.size()))));
-      mirrored.push_back(random.chance(0.5));
-    }
-    const DissimilarityBatch batch = make_batch(pool, chosen, mirrored);
+    const DissimilarityBatch batch = draw_batch(pool, options.seed, 9, step, kBatch);
     const at::Tensor loss =
         at::cross_entropy_loss(network(batch.frame, batch.synthesis, batch.labels, batch.maps), batch.target,
                                weights, at::Reduction::Mean, 255);

@@ -91,14 +91,7 @@ void train(Session& session, const std::string& name) {
         pool.push_back(make_negative(session, pipeline, mined[i].item<int64_t>()));
     }
     const auto batch_of = [&](int64_t step) {
-      Random random({session.config.seed, 5, static_cast<uint64_t>(step)});
-      std::vector<size_t> chosen;
-      std::vector<bool> mirrored;
-      for (int64_t i = 0; i < state.batch(); ++i) {
-        chosen.push_back(static_cast<size_t>(random.below(static_cast<int64_t>(pool.size()))));
-        mirrored.push_back(random.chance(0.5));
-      }
-      return make_batch(pool, chosen, mirrored);
+      return draw_batch(pool, session.config.seed, 5, step, state.batch());
     };
     const int64_t end = start < mine_at ? std::min(mine_at, state.end_step()) : state.end_step();
     Prefetch<DissimilarityBatch> batches(batch_of, start, end);

@@ -42,6 +42,18 @@ DissimilarityBatch make_batch(const std::vector<DissimilaritySample>& pool, cons
           at::stack(targets).to(at::kLong)};
 }
 
+DissimilarityBatch draw_batch(const std::vector<DissimilaritySample>& pool, uint64_t seed, uint64_t stream,
+                              int64_t step, int64_t count) {
+  Random random({seed, stream, static_cast<uint64_t>(step)});
+  std::vector<size_t> chosen;
+  std::vector<bool> mirrored;
+  for (int64_t i = 0; i < count; ++i) {
+    chosen.push_back(static_cast<size_t>(random.below(static_cast<int64_t>(pool.size()))));
+    mirrored.push_back(random.chance(0.5));
+  }
+  return make_batch(pool, chosen, mirrored);
+}
+
 std::vector<DissimilaritySample> make_pool(const Session& session, const Pipeline& pipeline,
                                            const Cutouts& cutouts, const CompositeOptions& options,
                                            uint64_t stream, int64_t count) {

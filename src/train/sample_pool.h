@@ -20,7 +20,12 @@ struct DissimilarityBatch {
 DissimilarityBatch make_batch(const std::vector<DissimilaritySample>& pool, const std::vector<size_t>& chosen,
                               const std::vector<bool>& mirrored);
 
-// Samples `first` to `first + count` of a stream.
+// `count` samples drawn for a step, each mirrored half of the time: a function of seed, stream and step
+// alone.
+DissimilarityBatch draw_batch(const std::vector<DissimilaritySample>& pool, uint64_t seed, uint64_t stream,
+                              int64_t step, int64_t count);
+
+// The first `count` samples of a stream.
 std::vector<DissimilaritySample> make_pool(const Session& session, const Pipeline& pipeline,
                                            const Cutouts& cutouts, const CompositeOptions& options,
                                            uint64_t stream, int64_t count);

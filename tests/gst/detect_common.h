@@ -3,6 +3,7 @@
 // the bus.
 #pragma once
 
+#include <cstdio>
 #include <cstdlib>
 #include <string>
 
@@ -104,6 +105,16 @@ struct Detect {
     return value;
   }
 };
+
+// What the process holds in memory.
+inline guint64 resident_bytes() {
+  guint64 size = 0, resident = 0;
+  FILE* file = std::fopen("/proc/self/statm", "r");
+  fail_unless(file != nullptr &&
+              std::fscanf(file, "%" G_GUINT64_FORMAT " %" G_GUINT64_FORMAT, &size, &resident) == 2);
+  std::fclose(file);
+  return resident * static_cast<guint64>(sysconf(_SC_PAGESIZE));
+}
 
 inline GstAnomalyMeta* meta_of(GstBuffer* buffer) {
   GstAnomalyMeta* meta = gst_buffer_get_anomaly_meta(buffer);

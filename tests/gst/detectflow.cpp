@@ -87,15 +87,6 @@ void while_waiting(Detect& detect, const std::function<void()>& body) {
   fail_unless_equals_int(flow, GST_FLOW_FLUSHING);
 }
 
-guint64 resident_bytes() {
-  guint64 size = 0, resident = 0;
-  FILE* file = std::fopen("/proc/self/statm", "r");
-  fail_unless(file != nullptr &&
-              std::fscanf(file, "%" G_GUINT64_FORMAT " %" G_GUINT64_FORMAT, &size, &resident) == 2);
-  std::fclose(file);
-  return resident * static_cast<guint64>(sysconf(_SC_PAGESIZE));
-}
-
 }  // namespace
 
 GST_START_TEST(test_eos_before_the_first_frame) {

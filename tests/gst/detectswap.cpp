@@ -36,15 +36,6 @@ int threads_now() {
   return count;
 }
 
-guint64 resident_bytes() {
-  guint64 size = 0, resident = 0;
-  FILE* file = std::fopen("/proc/self/statm", "r");
-  fail_unless(file != nullptr &&
-              std::fscanf(file, "%" G_GUINT64_FORMAT " %" G_GUINT64_FORMAT, &size, &resident) == 2);
-  std::fclose(file);
-  return resident * static_cast<guint64>(sysconf(_SC_PAGESIZE));
-}
-
 }  // namespace
 
 // The next frame is the new bundle's, although the interval would have let it repeat the old one's map, and
