@@ -27,7 +27,7 @@ struct Batch {
 };
 
 struct Settings {
-  double balance, most_weight, rare_share;
+  double balance, most_weight, rare_share, overlap_weight;
   int64_t measure_every;
   Geometry geometry;
 
@@ -35,6 +35,7 @@ struct Settings {
     balance = stage.number_or("class_balance", 0.3);
     most_weight = stage.number_or("most_weight", 4);
     rare_share = stage.number_or("rare_share", 0.4);
+    overlap_weight = stage.number_or("overlap_weight", 0);
     measure_every = std::max<int64_t>(1, stage.int_or("measure_every", 800));
     geometry = {size[0],
                 size[1],
@@ -45,11 +46,12 @@ struct Settings {
                 stage.number_or("aspect", 0.2)};
     if (geometry.height < 32 || geometry.width < 32 || geometry.height > 4096 || geometry.width > 4096 ||
         !(geometry.scale_low > 0.1) || !(geometry.scale_high >= geometry.scale_low) ||
-        geometry.scale_high > 8 || !(most_weight >= 0.5) || most_weight > 1e3)
+        geometry.scale_high > 8 || !(most_weight >= 0.5) || most_weight > 1e3 || !(overlap_weight >= 0) ||
+        overlap_weight > 100)
       throw Error(
           ErrorKind::BadSettings,
           "stage segmentation: the crop must be 32 to 4096, the scales 0.1 to 8 in order, most_weight "
-          "0.5 to 1000");
+          "0.5 to 1000, overlap_weight 0 to 100");
   }
 };
 
@@ -128,7 +130,7 @@ void train_segmentation(Session& session) {
     return;
   }
   const auto weights = group_weights(session, settings.balance, settings.most_weight);
-  const GroupLoss loss_of(session.groups.all(), weights, options.classes);
+  const GroupLoss loss_of(session.groups.all(), weights, options.classes, settings.overlap_weight);
   Prefetch<Batch> batches(
       [&](int64_t step) { return make_batch(session, settings, weights, state.batch(), step); },
       state.first_step(), state.end_step());

@@ -124,6 +124,22 @@ TEST(group_loss_is_the_logarithm_of_the_groups_probability) {
   const double expected = (-std::log(e0 / sum) - 3 * std::log((e1 + e2) / sum)) / 4;
   CHECK_NEAR(loss(logits, targets).item<double>(), expected, 1e-5);
   CHECK_NEAR(loss(logits, at::tensor({255, 255, 255}, at::kByte).view({1, 1, 3})).item<double>(), 0, 1e-9);
+
+  // By hand: the first pixel is of the first group, the second of the other; p and q are what they were
+  // given.
+  const double p = e0 / sum, q = (e1 + e2) / sum;
+  const double overlap = 1 - (p / (1 + p) + q / (1 + q)) / 2;
+  const GroupLoss both({{0}, {1, 2}}, {1, 3}, 3, 0.5);
+  CHECK_NEAR(both(logits, targets).item<double>(), expected + 0.5 * overlap, 1e-5);
+  const at::Tensor sure = (at::tensor({100.0f, 0.0f, 0.0f, 0.0f, 100.0f, 0.0f, 0.0f, 0.0f, 100.0f})
+                               .view({1, 1, 3, 3})
+                               .permute({0, 3, 1, 2}))
+                              .requires_grad_(true);
+  CHECK_NEAR(both(sure, targets).item<double>(), 0, 1e-5);
+  const at::Tensor wrong = both(sure, at::tensor({1, 0, 0}, at::kByte).view({1, 1, 3}));
+  wrong.backward();  // hopelessly wrong: the loss and its gradients stay finite
+  CHECK(std::isfinite(wrong.item<double>()));
+  CHECK(sure.grad().isfinite().all().item<bool>());
 }
 
 TEST(ranking_measures_of_a_small_case) {
