@@ -64,6 +64,24 @@ if [ -z "$build" ] || [ ! -e "$build/compile_commands.json" ]; then
   exit 2
 fi
 
+# Files that are compiled in a group (meson's unity) get the group's command each.
+database=$(mktemp -d) findings=$(mktemp)
+trap 'rm -rf "$database" "$findings"' EXIT
+python3 - "$build/compile_commands.json" "$database/compile_commands.json" << 'END'
+import json, os, re, sys
+commands = []
+for entry in json.load(open(sys.argv[1])):
+    path = os.path.join(entry["directory"], entry["file"])
+    if re.search(r"-unity\d+\.c(pp)?$", path):
+        included = re.findall(r'^#include[ <"]+([^>"]+)', open(path).read(), re.MULTILINE)
+    else:
+        included = [path]
+    for source in included:
+        source = os.path.realpath(os.path.join(entry["directory"], source))
+        commands.append(dict(entry, file=source, command=entry["command"].replace(entry["file"], source)))
+json.dump(commands, open(sys.argv[2], "w"), indent=0)
+END
+
 # Sources that include LibTorch, directly or through headers of ours.
 heavy=$(git grep -lE '^#include <(ATen|torch|c10)/' -- '*.cpp' '*.h' || true)
 while true; do
@@ -77,15 +95,13 @@ done
 chosen=() left=0
 for f in "${files[@]}"; do
   case $f in *.c | *.cpp) ;; *) continue ;; esac
-  grep -qF "/$f\"" "$build/compile_commands.json" || { left=$((left + 1)); continue; }
+  grep -qF "/$f\"" "$database/compile_commands.json" || { left=$((left + 1)); continue; }
   if ! $all && grep -qxF "$f" <<< "$heavy"; then left=$((left + 1)); continue; fi
   chosen+=("$f")
 done
-findings=$(mktemp)
-trap 'rm -f "$findings"' EXIT
 if [ ${#chosen[@]} -gt 0 ]; then
   printf '%s\0' "${chosen[@]}" |
-    xargs -0 -n 1 -P "$jobs" "$checker" -p "$build" --quiet --extra-arg=-Wno-unknown-warning-option \
+    xargs -0 -n 1 -P "$jobs" "$checker" -p "$database" --quiet --extra-arg=-Wno-unknown-warning-option \
       --extra-arg=-Wno-ignored-optimization-argument > "$findings" 2> /dev/null || status=1
 fi
 # One header is seen from many files.

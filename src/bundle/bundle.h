@@ -34,6 +34,7 @@ struct BundleInfo {
   Json architecture;    // per network: {"segmentation": {"type": ..., ...}, ...}
   Json provenance;      // data, date, program: free form
   std::string license;  // of the weights
+  int64_t class_count() const { return static_cast<int64_t>(classes.size()); }
   Json to_json() const;
   static BundleInfo from_json(const Json& json, const std::string& file);  // throws Error(BadBundle)
 };

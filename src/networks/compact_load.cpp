@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "src/error.h"
+#include "src/networks/channels_last.h"
 #include "src/networks/compact.h"
 #include "src/networks/compact_dissimilarity.h"
 #include "src/networks/compact_generator.h"
@@ -27,14 +28,6 @@ Network load(const Bundle& bundle, const std::string& name, Network network) {
   source.finish();
   to_inference(*network);
   return network;
-}
-
-int64_t class_count(const Bundle& bundle) {
-  return static_cast<int64_t>(bundle.info().classes.size());
-}
-
-at::Tensor channels_last(const at::Tensor& x) {
-  return x.contiguous(at::MemoryFormat::ChannelsLast);
 }
 
 class Segmentation : public SegmentationNetwork {
@@ -116,7 +109,7 @@ void check_map_size(const Bundle& bundle) {
 
 std::shared_ptr<SegmentationNetwork> load_compact_segmentation(const Bundle& bundle, const Json& arch) {
   const auto options =
-      CompactSegmentationOptions::from_json(arch, bundle.path(), "segmentation", class_count(bundle));
+      CompactSegmentationOptions::from_json(arch, bundle.path(), "segmentation", bundle.info().class_count());
   return std::make_shared<Segmentation>(load(bundle, "segmentation", CompactSegmentation(options)));
 }
 
@@ -139,7 +132,8 @@ std::shared_ptr<PerceptualNetwork> load_compact_perceptual(const Bundle& bundle,
 
 std::shared_ptr<DissimilarityNetwork> load_compact_dissimilarity(const Bundle& bundle,
                                                                  const std::string& name, const Json& arch) {
-  const auto options = CompactDissimilarityOptions::from_json(arch, bundle.path(), name, class_count(bundle));
+  const auto options =
+      CompactDissimilarityOptions::from_json(arch, bundle.path(), name, bundle.info().class_count());
   check_map_size(bundle);
   return std::make_shared<Dissimilarity>(load(bundle, name, CompactDissimilarity(options)));
 }

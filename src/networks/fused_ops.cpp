@@ -9,6 +9,7 @@
 #include <ATen/ops/empty_like.h>
 
 #include "kernels/portable.h"
+#include "src/networks/channels_last.h"
 
 namespace anomaly {
 // One row = the channels of one pixel. External linkage: see ANOMALY_CLONES.
@@ -73,10 +74,6 @@ struct Extent {
 
 Extent extent_of(const at::Tensor& x) {
   return {x.size(0), x.size(2) * x.size(3), x.size(1)};
-}
-
-at::Tensor channels_last(const at::Tensor& x) {
-  return x.contiguous(at::MemoryFormat::ChannelsLast);
 }
 
 float slope_of(Activation activation) {

@@ -13,7 +13,8 @@
 namespace anomaly {
 namespace {
 
-[[noreturn]] void refuse(const Bundle& bundle, const std::string& network, const std::string& what) {
+[[noreturn]] void refuse_architecture(const Bundle& bundle, const std::string& network,
+                                      const std::string& what) {
   throw Error(ErrorKind::BadBundle, bundle.path() + ": architecture of \"" + network + "\": " + what);
 }
 
@@ -24,7 +25,7 @@ const Json& architecture(const Bundle& bundle, const std::string& network) {
 std::string type_of(const Bundle& bundle, const std::string& network) {
   const Json* type = architecture(bundle, network).find("type");
   if (!type || type->type() != Json::Type::String)
-    refuse(bundle, network, "member \"type\" must be a string");
+    refuse_architecture(bundle, network, "member \"type\" must be a string");
   return type->as_string();
 }
 
@@ -39,28 +40,25 @@ void require_type(const Bundle& bundle, const std::string& network, const std::s
     if (type == name) return;
     names.append(names.empty() ? "\"" : ", \"").append(name).append("\"");
   }
-  refuse(bundle, network, "type \"" + type + "\" is unknown; known are " + names + " and \"compact-...\"");
+  refuse_architecture(bundle, network,
+                      "type \"" + type + "\" is unknown; known are " + names + " and \"compact-...\"");
 }
 
 void require_multiple(const Bundle& bundle, const std::string& network, int64_t factor) {
   const BundleInfo& info = bundle.info();
   if (info.map_height % factor != 0 || info.map_width % factor != 0)
-    refuse(bundle, network,
-           "needs a map size in multiples of " + std::to_string(factor) + ", the bundle's is " +
-               std::to_string(info.map_height) + "x" + std::to_string(info.map_width));
+    refuse_architecture(bundle, network,
+                        "needs a map size in multiples of " + std::to_string(factor) + ", the bundle's is " +
+                            std::to_string(info.map_height) + "x" + std::to_string(info.map_width));
 }
 
 // Member "features" of an architecture: the width that the others follow, 64 in the published networks.
 int64_t features_of(const Bundle& bundle, const std::string& network, const TensorSource& source) {
   const int64_t features = source.integer("features", 64, 4, 256);
   if (features % 4 != 0)
-    refuse(bundle, network,
-           "member \"features\" is " + std::to_string(features) + ", must be a multiple of 4");
+    refuse_architecture(bundle, network,
+                        "member \"features\" is " + std::to_string(features) + ", must be a multiple of 4");
   return features;
-}
-
-int64_t class_count(const Bundle& bundle) {
-  return static_cast<int64_t>(bundle.info().classes.size());
 }
 
 template <typename Network>
@@ -78,8 +76,8 @@ std::shared_ptr<SegmentationNetwork> load_segmentation(const Bundle& bundle) {
   if (is_compact(type)) return load_compact_segmentation(bundle, architecture(bundle, name));
   require_type(bundle, name, type, {"deeplabv3plus-wrn38"});
   TensorSource source(bundle, name);
-  return filled(source, std::make_shared<DeepLabV3Plus>(
-                            DeepLabWidths::scaled(features_of(bundle, name, source), class_count(bundle))));
+  return filled(source, std::make_shared<DeepLabV3Plus>(DeepLabWidths::scaled(
+                            features_of(bundle, name, source), bundle.info().class_count())));
 }
 
 std::shared_ptr<LatentEncoder> load_encoder(const Bundle& bundle) {
@@ -125,12 +123,12 @@ std::shared_ptr<DissimilarityNetwork> load_dissimilarity(const Bundle& bundle, c
   require_multiple(bundle, name, 8);
   TensorSource source(bundle, name);
   DissimilarityOptions options;
-  options.classes = class_count(bundle);
+  options.classes = bundle.info().class_count();
   options.features = features_of(bundle, name, source);
   options.hidden = 2 * options.features;
   const Json* uncertainty = source.architecture().find("uncertainty");
   if (uncertainty && uncertainty->type() != Json::Type::Bool)
-    refuse(bundle, name, "member \"uncertainty\" must be true or false");
+    refuse_architecture(bundle, name, "member \"uncertainty\" must be true or false");
   options.uncertainty = uncertainty ? uncertainty->as_bool() : name != "baseline";
   return filled(source, std::make_shared<VggDissimilarity>(options));
 }

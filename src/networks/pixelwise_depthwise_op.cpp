@@ -5,6 +5,7 @@
 #include <torch/csrc/autograd/custom_function.h>
 
 #include "kernels/pixelwise_depthwise.h"
+#include "src/networks/channels_last.h"
 
 namespace anomaly {
 namespace {
@@ -12,10 +13,6 @@ namespace {
 using torch::autograd::AutogradContext;
 using torch::autograd::Variable;
 using torch::autograd::variable_list;
-
-at::Tensor channels_last(const at::Tensor& x) {
-  return x.contiguous(at::MemoryFormat::ChannelsLast);
-}
 
 at::Tensor compute(const at::Tensor& input, const at::Tensor& weights) {
   const at::Tensor in = channels_last(input), kernels = channels_last(weights);

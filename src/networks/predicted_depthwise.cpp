@@ -5,12 +5,12 @@
 
 #include <ATen/ops/empty_like.h>
 
+#include "kernels/depthwise_math.h"
 #include "src/networks/pixelwise_depthwise_op.h"
 
 namespace anomaly {
 namespace {
 
-constexpr int64_t kTaps = 9;
 constexpr int64_t kPartBytes = 320 << 20;
 constexpr int64_t kMinPart = 16;  // channels; narrower convolutions leave the vector units idle
 

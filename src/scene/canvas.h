@@ -36,6 +36,11 @@ enum Label : uint8_t {
   kKeep = 254,     // paint the colour, leave the label: shadows
 };
 
+// Of pixel (x, y) in rows of `width`.
+inline size_t raster_index(int x, int y, int width) {
+  return static_cast<size_t>(y) * static_cast<size_t>(width) + static_cast<size_t>(x);
+}
+
 struct Color {
   float r = 0, g = 0, b = 0;  // 0..255, display-referred
 };

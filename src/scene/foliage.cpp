@@ -9,9 +9,6 @@ namespace {
 constexpr int kRows = 256;
 constexpr int kEach = 3;  // sprites of a kind
 
-size_t index(int x, int y, int width) {
-  return static_cast<size_t>(y) * static_cast<size_t>(width) + static_cast<size_t>(x);
-}
 }  // namespace
 
 Foliage::Foliage(const Drive& drive) {
@@ -26,8 +23,8 @@ Foliage::Sprite Foliage::grow(const Drive& drive, Kind kind, uint64_t key) {
   sprite.kind = kind;
   sprite.aspect = kind == kTree ? dice.range(0.66f, 0.9f) : kind == kConifer ? 0.5f : 1.5f;
   const int h = kRows, w = static_cast<int>(kRows * sprite.aspect);
-  Canvas paint{w, h, std::vector<Pixel>(index(0, h, w), Pixel{0, 0, 0, 0})};
-  std::vector<float> alpha(index(0, h, w), 0.0f);
+  Canvas paint{w, h, std::vector<Pixel>(raster_index(0, h, w), Pixel{0, 0, 0, 0})};
+  std::vector<float> alpha(raster_index(0, h, w), 0.0f);
   const Weather& weather = drive.weather;
   const float fw = static_cast<float>(w), fh = static_cast<float>(h);
   // Paints one disc; keeps coverage beside the colour.
@@ -39,7 +36,7 @@ Foliage::Sprite Foliage::grow(const Drive& drive, Kind kind, uint64_t key) {
         const float dx = static_cast<float>(x) + 0.5f - cx, dy = static_cast<float>(y) + 0.5f - cy;
         const float cover = clamp01(r - std::sqrt(dx * dx + dy * dy) + 0.5f);
         if (cover <= 0) continue;
-        const size_t i = index(x, y, w);
+        const size_t i = raster_index(x, y, w);
         Pixel& p = paint.pixels[i];
         if (alpha[i] <= 0)
           put(p, c, label);
@@ -117,7 +114,7 @@ Foliage::Sprite Foliage::grow(const Drive& drive, Kind kind, uint64_t key) {
     }
   }
 
-  Sprite::Level level{w, h, std::vector<Texel>(index(0, h, w)), {}, {}};
+  Sprite::Level level{w, h, std::vector<Texel>(raster_index(0, h, w)), {}, {}};
   for (size_t i = 0; i < level.texels.size(); ++i) {
     const Pixel p = paint.pixels[i];
     const auto a = static_cast<uint32_t>(to_byte(alpha[i] * 255));
@@ -140,7 +137,7 @@ Foliage::Sprite Foliage::grow(const Drive& drive, Kind kind, uint64_t key) {
       for (int x = 0; x < small.width; ++x) {
         uint32_t even = 0x00020002, odd = 0x00020002;  // sums of two bytes each, rounded
         for (int k = 0; k < 4; ++k) {
-          const Texel t = big.texels[index(2 * x + k % 2, 2 * y + k / 2, big.width)];
+          const Texel t = big.texels[raster_index(2 * x + k % 2, 2 * y + k / 2, big.width)];
           even += t & 0x00ff00ff;
           odd += t >> 8 & 0x00ff00ff;
         }

@@ -12,10 +12,6 @@ constexpr float kHalfWidth =
 constexpr int kTile = 256;   // texels a side of the noise tile
 constexpr float kFar = 420;  // metres; the ground beyond is one with the haze
 
-size_t index(int x, int y, int width) {
-  return static_cast<size_t>(y) * static_cast<size_t>(width) + static_cast<size_t>(x);
-}
-
 // Part of [a, b] in which a pattern of period `period`, on for `on` from 0, is on.
 double covered(double a, double b, double period, double on) {
   auto integral = [&](double x) {
@@ -173,20 +169,20 @@ void Ground::make_noise() {
       const float fx = static_cast<float>(x), fy = static_cast<float>(y);
       const float smooth_part = fractal_noise(key, fx / 32, fy / 32, 4, kTile / 32) - 0.5f;
       const float grain = unit(hash(key, static_cast<uint64_t>(x), static_cast<uint64_t>(y))) - 0.5f;
-      tile[index(x, y, kTile)] = 0.8f * smooth_part + 0.6f * grain;
+      tile[raster_index(x, y, kTile)] = 0.8f * smooth_part + 0.6f * grain;
     }
   for (int size = kTile; size >= 1; size /= 2) {
-    std::vector<uint8_t> level(index(0, size, size));
+    std::vector<uint8_t> level(raster_index(0, size, size));
     for (size_t i = 0; i < level.size(); ++i)
       level[i] = to_byte(128 + 127 * std::clamp(tile[i] * 1.6f, -1.0f, 1.0f));
     noise_.push_back(std::move(level));
     const int smaller = size / 2;
-    std::vector<float> half(index(0, smaller, smaller));
+    std::vector<float> half(raster_index(0, smaller, smaller));
     for (int y = 0; y < smaller; ++y)
       for (int x = 0; x < smaller; ++x)
-        half[index(x, y, smaller)] =
-            (tile[index(2 * x, 2 * y, size)] + tile[index(2 * x + 1, 2 * y, size)] +
-             tile[index(2 * x, 2 * y + 1, size)] + tile[index(2 * x + 1, 2 * y + 1, size)]) /
+        half[raster_index(x, y, smaller)] =
+            (tile[raster_index(2 * x, 2 * y, size)] + tile[raster_index(2 * x + 1, 2 * y, size)] +
+             tile[raster_index(2 * x, 2 * y + 1, size)] + tile[raster_index(2 * x + 1, 2 * y + 1, size)]) /
             4;
     tile = std::move(half);
   }

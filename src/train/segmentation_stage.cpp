@@ -22,7 +22,7 @@ namespace anomaly::train {
 
 namespace {
 
-struct Batch {
+struct CropBatch {
   at::Tensor pictures, targets;
 };
 
@@ -66,8 +66,8 @@ int draw_rare_group(const std::vector<float>& weights, const cv::Mat& groups, Ra
   return rare.empty() ? -1 : rare[static_cast<size_t>(random.below(static_cast<int64_t>(rare.size())))];
 }
 
-Batch make_batch(const Session& session, const Settings& settings, const std::vector<float>& weights,
-                 int64_t batch, int64_t step) {
+CropBatch make_batch(const Session& session, const Settings& settings, const std::vector<float>& weights,
+                     int64_t batch, int64_t step) {
   std::vector<cv::Mat> pictures, maps;
   for (int64_t i = 0; i < batch; ++i) {
     Random random({session.config.seed, 1, static_cast<uint64_t>(step), static_cast<uint64_t>(i)});
@@ -131,14 +131,14 @@ void train_segmentation(Session& session) {
   }
   const auto weights = group_weights(session, settings.balance, settings.most_weight);
   const GroupLoss loss_of(session.groups.all(), weights, options.classes, settings.overlap_weight);
-  Prefetch<Batch> batches(
+  Prefetch<CropBatch> batches(
       [&](int64_t step) { return make_batch(session, settings, weights, state.batch(), step); },
       state.first_step(), state.end_step());
   Progress progress("segmentation", state.first_step(), state.steps(), state.batch(),
                     session.work + "/losses.csv");
   network->train();
   for (int64_t step = state.first_step(); step < state.end_step(); ++step) {
-    const Batch batch = batches.take();
+    const CropBatch batch = batches.take();
     const at::Tensor logits = network(batch.pictures);
     const at::Tensor loss =
         loss_of(at::upsample_bilinear2d(logits, batch.targets.sizes().slice(1), true), batch.targets);

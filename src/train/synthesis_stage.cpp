@@ -79,12 +79,12 @@ std::vector<Pair> prepare_pairs(const Session& session, const Pipeline& pipeline
   return pairs;
 }
 
-struct Batch {
+struct SynthesisBatch {
   at::Tensor pictures, labels, noise;
 };
 
-Batch make_batch(const Session& session, const std::vector<Pair>& pairs, int64_t batch, int64_t latent,
-                 int64_t step) {
+SynthesisBatch make_batch(const Session& session, const std::vector<Pair>& pairs, int64_t batch,
+                          int64_t latent, int64_t step) {
   std::vector<at::Tensor> pictures, labels;
   Random random({session.config.seed, 2, static_cast<uint64_t>(step)});
   for (int64_t i = 0; i < batch; ++i) {
@@ -167,14 +167,14 @@ void train_synthesis(Session& session) {
 
   const double feature_weight = stage.number_or("feature_weight", 1),
                divergence = stage.number_or("divergence", 0.01);
-  Prefetch<Batch> batches(
+  Prefetch<SynthesisBatch> batches(
       [&](int64_t step) { return make_batch(session, pairs, state.batch(), encoder_options.latent, step); },
       state.first_step(), state.end_step());
   Progress progress("synthesis", state.first_step(), state.steps(), state.batch(),
                     session.work + "/losses.csv");
   network->train();
   for (int64_t step = state.first_step(); step < state.end_step(); ++step) {
-    const Batch batch = batches.take();
+    const SynthesisBatch batch = batches.take();
     const auto [mean, log_variance] = network->encoder(batch.pictures);
     const at::Tensor painted =
         network->generator(batch.labels, mean + batch.noise * (log_variance * 0.5).exp());
