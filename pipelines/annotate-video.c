@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "annotate.h"
+#include "programs.h"
 
 void complain(const gchar* format, ...) {
   va_list args;
@@ -37,15 +38,7 @@ GstElement* make_encoded_queue(GstBin* bin) {
 /* Sets a property from text, and says which option was wrong if it does not take. */
 static gboolean set_text(GstElement* element, const gchar* property, const gchar* option, const gchar* text) {
   if (!text) return TRUE;
-  GParamSpec* spec = g_object_class_find_property(G_OBJECT_GET_CLASS(element), property);
-  GValue value = G_VALUE_INIT;
-  gboolean ok = FALSE;
-  if (spec) {
-    g_value_init(&value, spec->value_type);
-    ok = gst_value_deserialize_with_pspec(&value, text, spec) && !g_param_value_validate(spec, &value);
-    if (ok) g_object_set_property(G_OBJECT(element), property, &value);
-    g_value_unset(&value);
-  }
+  const gboolean ok = programs_set_text(element, property, text);
   if (!ok)
     complain("--%s: \"%s\" is not a value that %s takes (see gst-inspect-1.0 %s)", option, text,
              GST_OBJECT_NAME(gst_element_get_factory(element)),
@@ -67,20 +60,6 @@ static GstPadProbeReturn on_finished_frame(GstPad* pad, GstPadProbeInfo* info, g
     g_mutex_unlock(&app->lock);
   }
   g_atomic_int_inc(&app->frames);
-  (void)pad;
-  return GST_PAD_PROBE_OK;
-}
-
-/* H.264 with 4:2:0 chroma wants even sizes: pad odd ones by a row or a column. */
-static GstPadProbeReturn on_caps(GstPad* pad, GstPadProbeInfo* info, gpointer box) {
-  GstEvent* event = GST_PAD_PROBE_INFO_EVENT(info);
-  if (GST_EVENT_TYPE(event) == GST_EVENT_CAPS) {
-    GstCaps* caps;
-    GstVideoInfo video;
-    gst_event_parse_caps(event, &caps);
-    if (gst_video_info_from_caps(&video, caps))
-      g_object_set(box, "right", -(video.width & 1), "bottom", -(video.height & 1), NULL);
-  }
   (void)pad;
   return GST_PAD_PROBE_OK;
 }
@@ -148,8 +127,6 @@ gboolean build_video(App* app) {
   GstPad* pad = gst_element_get_static_pad(publish, "src");
   gst_pad_add_probe(pad, GST_PAD_PROBE_TYPE_BUFFER, on_finished_frame, app, NULL);
   gst_object_unref(pad);
-  pad = gst_element_get_static_pad(box, "sink");
-  gst_pad_add_probe(pad, GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM, on_caps, box, NULL);
-  gst_object_unref(pad);
+  programs_keep_even(box);
   return TRUE;
 }

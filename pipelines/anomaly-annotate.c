@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "annotate.h"
+#include "programs.h"
 
 Options opt = {.threshold = -1,
                .opacity = -1,
@@ -268,21 +269,6 @@ static void run(App* app) {
   finish_files(app);
 }
 
-/* The plugin of the same installation, wherever that was moved to, where the registry knows of none. */
-static void find_plugin(void) {
-  GstElementFactory* known = gst_element_factory_find("anomalydetect");
-  gchar* program = g_file_read_link("/proc/self/exe", NULL);
-  if (known == NULL && program != NULL) {
-    gchar* folder = g_path_get_dirname(program);
-    gchar* plugins = g_build_filename(folder, "..", PLUGINS_FROM_PREFIX, NULL);
-    gst_registry_scan_path(gst_registry_get(), plugins);
-    g_free(plugins);
-    g_free(folder);
-  }
-  g_free(program);
-  gst_clear_object(&known);
-}
-
 int main(int argc, char** argv) {
   App app = {.status = 1, .position = GST_CLOCK_TIME_NONE, .last_percent = -1};
   GError* error = NULL;
@@ -303,7 +289,7 @@ int main(int argc, char** argv) {
     complain("one video and one output at most (see --help)");
     return 2;
   }
-  find_plugin();
+  programs_find_plugin();
   g_mutex_init(&app.lock);
   app.tty = isatty(STDERR_FILENO);
   app.quiet = opt.quiet;

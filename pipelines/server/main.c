@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "pipelines/programs.h"
 #include "server.h"
 
 void complain(const gchar* format, ...) {
@@ -35,21 +36,6 @@ static const GOptionEntry entries[] = {
     {"metrics-port", 0, 0, G_OPTION_ARG_INT, &opt.metrics_port,
      "of /healthz and /metrics, on 127.0.0.1; 0 = any that is free, -1 = none (-1)", "PORT"},
     {NULL}};
-
-/* The plugin of the same installation, wherever that was moved to, where the registry knows of none. */
-static void find_plugin(void) {
-  GstElementFactory* known = gst_element_factory_find("anomalydetect");
-  gchar* program = g_file_read_link("/proc/self/exe", NULL);
-  if (known == NULL && program != NULL) {
-    gchar* folder = g_path_get_dirname(program);
-    gchar* plugins = g_build_filename(folder, "..", PLUGINS_FROM_PREFIX, NULL);
-    gst_registry_scan_path(gst_registry_get(), plugins);
-    g_free(plugins);
-    g_free(folder);
-  }
-  g_free(program);
-  gst_clear_object(&known);
-}
 
 static gboolean add_flags(Config* config, GError** error) {
   if (opt.address) {
@@ -206,7 +192,7 @@ int main(int argc, char** argv) {
     g_clear_error(&error);
     return 2;
   }
-  find_plugin();
+  programs_find_plugin();
   Config* config = config_new();
   const gboolean read = (!opt.config || config_load(config, opt.config, &error)) && add_flags(config, &error);
   ok = read && mount_check_all(config, &error) && serve(config, &error);

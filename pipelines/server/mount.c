@@ -3,10 +3,10 @@
  * A mount: detector, and from it the annotated picture as H.264 (stream 0) and the documents (stream 1). One
  * pipeline serves all who watch; it is there for as long as somebody does.
  */
-#include <gst/video/video.h>
 #include <string.h>
 
 #include "gst/lib/gstanomalymeta.h"
+#include "pipelines/programs.h"
 #include "server.h"
 
 #define ERROR g_quark_from_static_string("anomaly-rtsp-server")
@@ -52,15 +52,7 @@ static gboolean set_up_detector(GstElement* detector, const Mount* mount, GError
   gboolean ok = TRUE;
   g_hash_table_iter_init(&iter, mount->detector);
   while (ok && g_hash_table_iter_next(&iter, &name, &text)) {
-    GParamSpec* spec = g_object_class_find_property(G_OBJECT_GET_CLASS(detector), name);
-    GValue value = G_VALUE_INIT;
-    ok = FALSE;
-    if (spec) {
-      g_value_init(&value, spec->value_type);
-      ok = gst_value_deserialize_with_pspec(&value, text, spec) && !g_param_value_validate(spec, &value);
-      if (ok) g_object_set_property(G_OBJECT(detector), name, &value);
-      g_value_unset(&value);
-    }
+    ok = programs_set_text(detector, name, text);
     if (!ok)
       g_set_error(error, ERROR, 0, "mount \"%s\", key \"%s\": \"%s\" is not a value that anomalydetect takes",
                   mount->path, (const gchar*)name, (const gchar*)text);
@@ -153,20 +145,6 @@ static GstPadProbeReturn on_frame(GstPad* pad, GstPadProbeInfo* info, gpointer d
   return GST_PAD_PROBE_OK;
 }
 
-/* H.264 with 4:2:0 chroma wants even sizes: pad odd ones by a row or a column. */
-static GstPadProbeReturn on_caps(GstPad* pad, GstPadProbeInfo* info, gpointer box) {
-  GstEvent* event = GST_PAD_PROBE_INFO_EVENT(info);
-  if (GST_EVENT_TYPE(event) == GST_EVENT_CAPS) {
-    GstCaps* caps;
-    GstVideoInfo video;
-    gst_event_parse_caps(event, &caps);
-    if (gst_video_info_from_caps(&video, caps))
-      g_object_set(box, "right", -(video.width & 1), "bottom", -(video.height & 1), NULL);
-  }
-  (void)pad;
-  return GST_PAD_PROBE_OK;
-}
-
 static void on_unprepared(GstRTSPMedia* media, gpointer data) {
   MountState* state = &((Mount*)data)->state;
   Feeder* feeder = g_object_steal_data(G_OBJECT(media), "feeder");
@@ -192,7 +170,7 @@ static void on_configure(GstRTSPMediaFactory* factory, GstRTSPMedia* media, gpoi
   g_object_set_data(G_OBJECT(media), "mount", mount);
   set_up_detector(detector, mount, NULL); /* as checked at the start */
   add_probe(detector, "src", GST_PAD_PROBE_TYPE_BUFFER, on_frame, mount);
-  add_probe(box, "sink", GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM, on_caps, box);
+  programs_keep_even(box);
   g_mutex_lock(&mount->state.lock);
   mount->state.active_since = g_get_monotonic_time();
   g_mutex_unlock(&mount->state.lock);

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "programs.h"
+
+#include <gst/video/video.h>
+
+void programs_find_plugin(void) {
+  GstElementFactory* known = gst_element_factory_find("anomalydetect");
+  gchar* program = g_file_read_link("/proc/self/exe", NULL);
+  if (known == NULL && program != NULL) {
+    gchar* folder = g_path_get_dirname(program);
+    gchar* plugins = g_build_filename(folder, "..", PLUGINS_FROM_PREFIX, NULL);
+    gst_registry_scan_path(gst_registry_get(), plugins);
+    g_free(plugins);
+    g_free(folder);
+  }
+  g_free(program);
+  gst_clear_object(&known);
+}
+
+gboolean programs_set_text(GstElement* element, const gchar* property, const gchar* text) {
+  GParamSpec* spec = g_object_class_find_property(G_OBJECT_GET_CLASS(element), property);
+  GValue value = G_VALUE_INIT;
+  if (!spec) return FALSE;
+  g_value_init(&value, spec->value_type);
+  const gboolean ok =
+      gst_value_deserialize_with_pspec(&value, text, spec) && !g_param_value_validate(spec, &value);
+  if (ok) g_object_set_property(G_OBJECT(element), property, &value);
+  g_value_unset(&value);
+  return ok;
+}
+
+static GstPadProbeReturn on_caps(GstPad* pad, GstPadProbeInfo* info, gpointer box) {
+  GstEvent* event = GST_PAD_PROBE_INFO_EVENT(info);
+  if (GST_EVENT_TYPE(event) == GST_EVENT_CAPS) {
+    GstCaps* caps;
+    GstVideoInfo video;
+    gst_event_parse_caps(event, &caps);
+    if (gst_video_info_from_caps(&video, caps))
+      g_object_set(box, "right", -(video.width & 1), "bottom", -(video.height & 1), NULL);
+  }
+  (void)pad;
+  return GST_PAD_PROBE_OK;
+}
+
+void programs_keep_even(GstElement* videobox) {
+  GstPad* pad = gst_element_get_static_pad(videobox, "sink");
+  gst_pad_add_probe(pad, GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM, on_caps, videobox, NULL);
+  gst_object_unref(pad);
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * What the programs share.
+ */
+#ifndef __ANOMALY_PROGRAMS_H__
+#define __ANOMALY_PROGRAMS_H__
+
+#include <gst/gst.h>
+
+G_BEGIN_DECLS
+
+/* Where the registry knows of no anomalydetect: takes the plugin of the installation that the running program
+ * is of, wherever that was moved to. After gst_init. */
+void programs_find_plugin(void);
+
+/* Sets a property from text as gst-launch-1.0 would. FALSE, and nothing is set, where the element has no such
+ * property or the property does not take the value. */
+gboolean programs_set_text(GstElement* element, const gchar* property, const gchar* text);
+
+/* H.264 with 4:2:0 chroma wants even sizes: lets a videobox pad odd ones by a row or a column, whenever the
+ * size changes. */
+void programs_keep_even(GstElement* videobox);
+
+G_END_DECLS
+
+#endif
