@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <vector>
 
 #include "src/engine/engine.h"
 #include "src/framework/framework.h"
@@ -14,9 +15,10 @@ class Computation {
  public:
   virtual ~Computation() = default;
   virtual void prepare(const Settings& settings) = 0;
-  // What the method computed for request.frame; `anomaly` (height x width, float32) is always among it.
-  // request.memory is there; request.stream is to be told of the frame, where it is there.
-  virtual FrameTensors compute(const Request& request) = 0;
+  // What the method computed for each frame of `batch`, which has at least one, all with the same settings
+  // and size; `anomaly` (height x width, float32) is always among it. request.memory is there;
+  // request.stream, which no two have in common, is to be told of the frame, where it is there.
+  virtual std::vector<FrameTensors> compute(const std::vector<const Request*>& batch) = 0;
 };
 
 // An engine around `computation`. threads: of the worker's computations, 0 = all cores. Throws Error.

@@ -3,7 +3,10 @@
 #include "src/engine/engine.h"
 
 #include <algorithm>
+#include <array>
+#include <cstring>
 
+#include <ATen/ops/empty.h>
 #include <ATen/ops/from_blob.h>
 
 #include "src/bundle/bundle.h"
@@ -23,18 +26,29 @@ class BundleComputation final : public Computation {
 
   void prepare(const Settings& settings) override { framework_.prepare(settings); }
 
-  FrameTensors compute(const Request& request) override {
-    const PreparedFrame& frame = request.frame;
-    // The tensor keeps the pixels: nothing is copied.
-    const at::Tensor frames = at::from_blob(
-        frame.rgb.get(), {1, frame.height, frame.width, 3}, [rgb = frame.rgb](void*) {},
-        at::TensorOptions(at::kByte));
-    return framework_
-        .run(frames, request.settings, false, {{request.stream.get(), request.time, request.memory.get()}})
-        .at(0);
+  std::vector<FrameTensors> compute(const std::vector<const Request*>& batch) override {
+    std::vector<StreamFrame> streams;
+    for (const Request* request : batch)
+      streams.push_back({request->stream.get(), request->time, request->memory.get()});
+    return framework_.run(frames_of(batch), batch.front()->settings, false, streams);
   }
 
  private:
+  // N x height x width x 3.
+  static at::Tensor frames_of(const std::vector<const Request*>& batch) {
+    const PreparedFrame& first = batch.front()->frame;
+    const std::array<int64_t, 4> shape = {static_cast<int64_t>(batch.size()), first.height, first.width, 3};
+    // The tensor keeps the pixels of a single frame: nothing is copied.
+    if (batch.size() == 1)
+      return at::from_blob(
+          first.rgb.get(), shape, [rgb = first.rgb](void*) {}, at::TensorOptions(at::kByte));
+    at::Tensor frames = at::empty(shape, at::kByte);
+    const size_t bytes = size_t{3} * static_cast<size_t>(first.width) * static_cast<size_t>(first.height);
+    for (size_t i = 0; i < batch.size(); ++i)
+      std::memcpy(frames.data_ptr<uint8_t>() + i * bytes, batch[i]->frame.rgb.get(), bytes);
+    return frames;
+  }
+
   Framework framework_;
 };
 

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <future>
@@ -75,6 +76,15 @@ struct Request {
   ClassSet classes;                       // train ids; none = all. See map_statistics()
   unsigned maps = 0;                      // MapFlags: which further planes to return
 
+  // Whose frame it is: callers with frames in the queue take turns. See new_caller(); 0 = nobody's in
+  // particular, who is one caller, too.
+  uint64_t caller = 0;
+  // The frame may be computed together with up to batch_size - 1 others, of other callers, with the same
+  // settings and size. It waits for them for batch_timeout at most, and only while there is nothing else to
+  // compute; what is said of the other frames counts likewise, the smaller number and the shorter time.
+  int batch_size = 1;
+  std::chrono::nanoseconds batch_timeout{0};
+
   // What the stream's frames before this one left, for the worker alone until the stream has no frame queued;
   // null for a frame on its own. Normalization::Temporal needs it.
   std::shared_ptr<StreamState> stream;
@@ -95,8 +105,12 @@ struct Result {
   std::vector<Plane> further;  // those of Request::maps that the method computed
   MapStatistics statistics;
   bool scene_cut = false;   // another scene than on the stream's frame before; needs Request::stream
-  double inference_ms = 0;  // from the worker's start on this frame to its end
+  int batch = 1;            // frames that were computed together with this one, itself included
+  double inference_ms = 0;  // the worker's time on this frame; in a batch an even share of the common part
 };
+
+// A number for Request::caller that no other caller of this process has.
+uint64_t new_caller();
 
 class Engine {
  public:
@@ -112,9 +126,9 @@ class Engine {
   // Ingest in the calling thread. width or height 0: the bundle's segmentation size. Any thread.
   virtual PreparedFrame ingest(const FrameView& frame, int width = 0, int height = 0) = 0;
 
-  // Queues a frame; results of one caller come in the order queued. The future throws Error: Resource where
-  // memory ran out, Device where LibTorch failed, BadSettings, Cancelled. The queue has no bound: callers
-  // hold theirs. Any thread.
+  // Queues a frame; results of one caller come in the order queued, callers take turns. The future throws
+  // Error: Resource where memory ran out, Device where LibTorch failed, BadSettings, Cancelled. The queue has
+  // no bound: callers hold theirs. Any thread.
   virtual std::future<Result> submit(Request request) = 0;
 };
 

@@ -7,11 +7,13 @@
 #include <chrono>
 #include <condition_variable>
 #include <deque>
+#include <list>
 #include <mutex>
 #include <stdexcept>
 #include <system_error>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include <ATen/Parallel.h>
 
@@ -20,6 +22,7 @@
 #include "src/engine/computation.h"
 #include "src/engine/failure.h"
 #include "src/engine/planes.h"
+#include "src/engine/turns.h"
 
 namespace anomaly {
 
@@ -59,14 +62,17 @@ class QueueEngine final : public Engine {
   }
 
   ~QueueEngine() override {
-    std::deque<Job> rest;
+    std::list<QueuedRequest> frames;
+    std::deque<Preparation> preparations;
     {
       const std::lock_guard<std::mutex> lock(mutex_);
       stop_ = true;
-      rest.swap(jobs_);
+      frames = turns_.clear();
+      preparations.swap(preparations_);
     }
     wake_.notify_one();
-    for (Job& job : rest) job.fail(cancelled());
+    fail_all(frames, cancelled());
+    for (Preparation& preparation : preparations) preparation.promise.set_exception(cancelled());
     worker_.join();
   }
 
@@ -75,13 +81,13 @@ class QueueEngine final : public Engine {
   // In the worker, as everything that touches the networks: OpenMP then keeps one team of threads, not one a
   // caller.
   void prepare(const Settings& settings) override {
-    auto promise = std::make_shared<std::promise<void>>();
-    std::future<void> done = promise->get_future();
-    push({[this, promise, settings] {
-            computation_->prepare(settings);
-            promise->set_value();
-          },
-          [promise](std::exception_ptr e) { promise->set_exception(std::move(e)); }, "loading the networks"});
+    Preparation preparation{settings, {}};
+    std::future<void> done = preparation.promise.get_future();
+    {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      preparations_.push_back(std::move(preparation));
+    }
+    wake_.notify_one();
     done.get();
   }
 
@@ -109,35 +115,30 @@ class QueueEngine final : public Engine {
   }
 
   std::future<Result> submit(Request request) override {
-    auto promise = std::make_shared<std::promise<Result>>();
-    std::future<Result> future = promise->get_future();
-    auto shared = std::make_shared<Request>(std::move(request));
-    if (!shared->memory) shared->memory = pool_;
-    push({[this, promise, shared] {
-            promise->set_value(compute(*shared));
-            if (shared->done) shared->done();
-          },
-          [promise, shared](std::exception_ptr e) {
-            promise->set_exception(std::move(e));
-            if (shared->done) shared->done();
-          },
-          "computing a frame"});
+    std::list<QueuedRequest> one;
+    one.push_back({std::move(request), {}, TurnClock::now()});
+    if (!one.front().request.memory) one.front().request.memory = pool_;
+    std::future<Result> future = one.front().promise.get_future();
+    {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      turns_.push(std::move(one));
+    }
+    wake_.notify_one();
     return future;
   }
 
  private:
-  struct Job {
-    std::function<void()> run;
-    std::function<void(std::exception_ptr)> fail;  // in place of run, or after it threw
-    const char* doing;
+  struct Preparation {
+    Settings settings;
+    std::promise<void> promise;
   };
 
-  void push(Job job) {
-    {
-      const std::lock_guard<std::mutex> lock(mutex_);
-      jobs_.push_back(std::move(job));
-    }
-    wake_.notify_one();
+  static void fail(QueuedRequest& frame, const std::exception_ptr& failure) {
+    frame.promise.set_exception(failure);
+    if (frame.request.done) frame.request.done();
+  }
+  static void fail_all(std::list<QueuedRequest>& frames, const std::exception_ptr& failure) {
+    for (QueuedRequest& frame : frames) fail(frame, failure);
   }
 
   void work() {
@@ -148,30 +149,106 @@ class QueueEngine final : public Engine {
     at::set_num_threads(threads_);
     omp_set_num_threads(threads_);
     for (;;) {
-      Job job;
+      std::deque<Preparation> preparations;
+      Turns::Next next;
       {
         std::unique_lock<std::mutex> lock(mutex_);
-        wake_.wait(lock, [this] { return stop_ || !jobs_.empty(); });
-        if (stop_) return;
-        job = std::move(jobs_.front());
-        jobs_.pop_front();
+        for (;;) {
+          if (stop_) return;
+          // First, for somebody waits to start; and it is nothing where the networks are there.
+          preparations.swap(preparations_);
+          if (!preparations.empty()) break;
+          next = turns_.take(TurnClock::now());
+          if (!next.batch.empty() || !next.cancelled.empty()) break;
+          if (next.wait_until)
+            wake_.wait_until(lock, *next.wait_until);
+          else
+            wake_.wait(lock);
+        }
       }
-      std::exception_ptr failure;
-      try {
-        job.run();
-      } catch (...) {
-        failure = current_failure(job.doing);
-      }
-      if (failure) job.fail(failure);
+      for (Preparation& preparation : preparations) load(preparation);
+      fail_all(next.cancelled, cancelled());
+      if (!next.batch.empty()) serve(next.batch);
     }
   }
 
-  Result compute(const Request& request) {
-    if (request.cancelled && request.cancelled->load()) std::rethrow_exception(cancelled());
-    const auto start = std::chrono::steady_clock::now();
-    if (!request.frame.rgb)
-      throw Error(ErrorKind::BadSettings, "A frame without pixels was given to the engine.");
-    const FrameTensors tensors = computation_->compute(request);
+  void load(Preparation& preparation) {
+    std::exception_ptr failure;
+    try {
+      computation_->prepare(preparation.settings);
+    } catch (...) {
+      failure = current_failure("loading the networks");
+    }
+    if (failure)
+      preparation.promise.set_exception(failure);
+    else
+      preparation.promise.set_value();
+  }
+
+  // Where a batch fails its frames are computed one by one, their streams as they were: none pays for
+  // another.
+  void serve(std::list<QueuedRequest>& batch) {
+    const bool several = batch.size() > 1;
+    std::exception_ptr failure;
+    try {
+      std::vector<StreamState> streams;
+      for (const QueuedRequest& frame : batch)
+        if (several && frame.request.stream) streams.push_back(*frame.request.stream);
+      try {
+        compute(batch);
+        return;
+      } catch (...) {
+        failure = current_failure("computing a frame");
+      }
+      auto before = streams.begin();
+      for (QueuedRequest& frame : batch)
+        if (several && frame.request.stream) *frame.request.stream = *before++;
+    } catch (...) {
+      failure = current_failure("computing a frame");
+    }
+    if (!several) return fail_all(batch, failure);
+    while (!batch.empty()) {
+      std::list<QueuedRequest> one;
+      one.splice(one.end(), batch, batch.begin());
+      serve(one);
+    }
+  }
+
+  // Throws before any promise is kept, or not at all.
+  void compute(std::list<QueuedRequest>& batch) {
+    using Milliseconds = std::chrono::duration<double, std::milli>;
+    const auto start = TurnClock::now();
+    std::vector<const Request*> requests;
+    for (const QueuedRequest& frame : batch) {
+      if (!frame.request.frame.rgb)
+        throw Error(ErrorKind::BadSettings, "A frame without pixels was given to the engine.");
+      requests.push_back(&frame.request);
+    }
+    std::vector<FrameTensors> tensors = computation_->compute(requests);
+    if (tensors.size() != requests.size())
+      throw Error(ErrorKind::Device, "The framework returned " + std::to_string(tensors.size()) +
+                                         " results for " + std::to_string(requests.size()) + " frames.");
+    const Milliseconds share = Milliseconds(TurnClock::now() - start) / static_cast<double>(requests.size());
+    auto result = tensors.begin();
+    for (QueuedRequest& frame : batch) {
+      const auto own = TurnClock::now();
+      std::exception_ptr failure;
+      try {
+        Result out = finish(frame.request, std::exchange(*result++, {}));
+        out.batch = static_cast<int>(requests.size());
+        out.inference_ms = (share + Milliseconds(TurnClock::now() - own)).count();
+        frame.promise.set_value(std::move(out));
+      } catch (...) {
+        failure = current_failure("computing a frame");
+      }
+      if (failure)
+        fail(frame, failure);
+      else if (frame.request.done)
+        frame.request.done();
+    }
+  }
+
+  static Result finish(const Request& request, const FrameTensors& tensors) {
     Result result = result_planes(tensors, request.maps);
     const Plane labels = label_plane(tensors);
 
@@ -187,8 +264,6 @@ class QueueEngine final : public Engine {
         map_statistics(static_cast<const float*>(result.map.data.get()), result.map.width, result.map.height,
                        static_cast<const uint8_t*>(labels.data.get()), labels.width, labels.height, query);
     result.scene_cut = request.stream && request.stream->cut();
-    result.inference_ms =
-        std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
     return result;
   }
 
@@ -199,13 +274,19 @@ class QueueEngine final : public Engine {
 
   std::mutex mutex_;
   std::condition_variable wake_;
-  std::deque<Job> jobs_;
+  Turns turns_;
+  std::deque<Preparation> preparations_;
   bool stop_ = false;
 
   std::thread worker_;  // last: it uses all of the above
 };
 
 }  // namespace
+
+uint64_t new_caller() {
+  static std::atomic<uint64_t> last{0};
+  return ++last;
+}
 
 std::shared_ptr<Engine> make_engine(std::unique_ptr<Computation> computation, ModelInfo model, int threads) {
   return std::make_shared<QueueEngine>(std::move(computation), std::move(model), threads);

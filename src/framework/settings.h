@@ -34,6 +34,8 @@ struct Settings {
   Latent latent = Latent::Mean;
   uint64_t seed = 0;  // of Latent::Draw
   Formulas formulas = Formulas::Published;
+
+  bool operator==(const Settings&) const = default;
 };
 
 }  // namespace anomaly
