@@ -350,6 +350,7 @@ static void gst_anomaly_detect_class_init(GstAnomalyDetectClass* klass) {
 
 static void gst_anomaly_detect_init(GstAnomalyDetect* self) {
   self->state = new State;
+  self->state->config.streams.caller = anomaly::new_caller();
   // A class without transform functions runs in passthrough: caps, pools and buffers are the neighbours' own.
   gst_base_transform_set_qos_enabled(GST_BASE_TRANSFORM(self), TRUE);
   gst_pad_set_activatemode_function(GST_BASE_TRANSFORM_SRC_PAD(self), gst_anomaly_detect_src_activate_mode);

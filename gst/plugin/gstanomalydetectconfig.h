@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "gst/plugin/gstanomalydetectregions.h"
+#include "gst/plugin/gstanomalydetectstreams.h"
 #include "kernels/statistics.h"
 #include "src/engine/engine.h"
 
@@ -48,6 +49,7 @@ struct DetectConfig {
   std::string roi_text;
   Rect roi;
   RegionConfig regions;
+  StreamConfig streams;
   guint attach = 0;
   int threads = 0;
   int max_in_flight = 1;

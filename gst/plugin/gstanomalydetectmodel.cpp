@@ -11,7 +11,8 @@ std::shared_ptr<const DetectModel> open_detect_model(const DetectConfig& config)
   options.device = config.device;
   options.threads = config.threads;
   auto model = std::make_shared<DetectModel>();
-  model->engine = Engine::open(options);
+  model->share = EngineRegistry::of_process().share(options, config.streams.engine_id, config.streams.caller);
+  model->engine = std::shared_ptr<Engine>(model->share, &model->share->engine());
   model->settings = detect_settings(config, model->engine->model());
   RegionConfig regions = config.regions;
   check_classes(regions, model->engine->model().classes);

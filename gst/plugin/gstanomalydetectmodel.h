@@ -10,11 +10,13 @@
 #include <vector>
 
 #include "gst/plugin/gstanomalydetectconfig.h"
+#include "src/engine/shared_engine.h"
 
 namespace anomaly {
 
 struct DetectModel {
-  std::shared_ptr<Engine> engine;
+  std::shared_ptr<EngineShare> share;
+  std::shared_ptr<Engine> engine;  // the share's
   Settings settings;
   int segmentation_width = 0, segmentation_height = 0;  // 0 = the bundle's
   const char* method = nullptr;                         // interned, as are the others
@@ -22,7 +24,8 @@ struct DetectModel {
   std::vector<const char*> classes;
 };
 
-// Opens the engine and loads what the settings need. Throws Error or std::bad_alloc.
+// Opens the engine, or joins those who share it, and loads what the settings need. Throws Error or
+// std::bad_alloc.
 std::shared_ptr<const DetectModel> open_detect_model(const DetectConfig& config);
 
 // Hands a bundle from the thread that sets the property `model` to the streaming thread. Any thread.

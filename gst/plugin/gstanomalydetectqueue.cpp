@@ -18,7 +18,7 @@ DetectQueue::DetectQueue(std::shared_ptr<const DetectModel> model, int max_in_fl
       max_in_flight_(static_cast<size_t>(max_in_flight)),
       model_(std::move(model)) {
   stats_.start(max_in_flight, memory_);
-  stats_.model(model_->engine->model(), model_->method);
+  stats_.model(model_->engine->model(), model_->method, model_->share);
 }
 
 DetectQueue::~DetectQueue() {
@@ -28,7 +28,7 @@ DetectQueue::~DetectQueue() {
 
 void DetectQueue::set_model(std::shared_ptr<const DetectModel> model) {
   model_ = std::move(model);
-  stats_.model(model_->engine->model(), model_->method);
+  stats_.model(model_->engine->model(), model_->method, model_->share);
   forget();
 }
 
@@ -98,6 +98,9 @@ void DetectQueue::submit(Frame& frame, const FrameView& view, const DetectConfig
   frame.kind = Kind::Computed;
   frame.ticket = std::make_shared<Ticket>();
   frame.threshold = static_cast<float>(config.threshold < 0 ? engine.model().threshold : config.threshold);
+  request.caller = config.streams.caller;
+  request.batch_size = config.streams.batch_size;
+  request.batch_timeout = std::chrono::nanoseconds(config.streams.batch_timeout);
   request.settings = model_->settings;
   request.threshold = frame.threshold;
   request.min_area = static_cast<int64_t>(config.min_area);
@@ -196,7 +199,7 @@ void DetectQueue::finish(Frame& frame) {
   if (frame.kind == Kind::Computed) {
     Result result = frame.result.get();
     const std::chrono::duration<double, std::milli> held = frame.ticket->finished - frame.arrived;
-    stats_.computed(held.count(), result.inference_ms);
+    stats_.computed(held.count(), result.inference_ms, result.batch);
     if (result.scene_cut || frame.stream != tracked_) tracker_.forget();
     tracked_ = frame.stream;
     const bool timed = GST_CLOCK_TIME_IS_VALID(frame.times.running);

@@ -8,7 +8,7 @@ namespace anomaly {
 
 void DetectStats::start(int max_in_flight, std::shared_ptr<const BufferMemory> maps) {
   const std::lock_guard<std::mutex> lock(mutex_);
-  frames_ = computed_ = skipped_ = 0;
+  frames_ = computed_ = skipped_ = batches_sum_ = 0;
   inference_sum_ms_ = inference_last_ms_ = held_ms_ = announced_ms_ = 0;
   max_in_flight_ = max_in_flight;
   maps_ = std::move(maps);
@@ -18,10 +18,13 @@ void DetectStats::stop() {
   const std::lock_guard<std::mutex> lock(mutex_);
   if (maps_) map_buffers_ = maps_->allocated();
   maps_.reset();
+  share_.reset();
 }
 
-void DetectStats::model(const ModelInfo& model, const char* method) {
+void DetectStats::model(const ModelInfo& model, const char* method,
+                        const std::shared_ptr<EngineShare>& share) {
   const std::lock_guard<std::mutex> lock(mutex_);
+  share_ = share;
   model_ = model.name;
   path_ = model.path;
   license_ = model.license;
@@ -40,10 +43,11 @@ void DetectStats::repeated() {
   ++skipped_;
 }
 
-void DetectStats::computed(double held_ms, double inference_ms) {
+void DetectStats::computed(double held_ms, double inference_ms, int batch) {
   const std::lock_guard<std::mutex> lock(mutex_);
   ++frames_;
   ++computed_;
+  batches_sum_ += static_cast<guint64>(batch);
   inference_sum_ms_ += inference_ms;
   inference_last_ms_ = inference_ms;
   // A peak that is forgotten over some dozens of frames: one slow frame must not count for ever, nor too
@@ -72,14 +76,19 @@ bool DetectStats::latency_changed() {
 }
 
 GstStructure* DetectStats::to_structure() const {
+  std::shared_ptr<EngineShare> share;  // goes after the lock
   const std::lock_guard<std::mutex> lock(mutex_);
+  share = share_.lock();
   return gst_structure_new(
       "application/x-anomaly-detect-stats", "frames", G_TYPE_UINT64, frames_, "computed", G_TYPE_UINT64,
       computed_, "skipped", G_TYPE_UINT64, skipped_, "mean-inference-ms", G_TYPE_DOUBLE,
       computed_ ? inference_sum_ms_ / computed_ : 0.0, "last-inference-ms", G_TYPE_DOUBLE, inference_last_ms_,
       "model", G_TYPE_STRING, model_.c_str(), "model-path", G_TYPE_STRING, path_.c_str(), "license",
       G_TYPE_STRING, license_.c_str(), "device", G_TYPE_STRING, device_.c_str(), "method", G_TYPE_STRING,
-      method_.c_str(), "map-buffers", G_TYPE_UINT64, maps_ ? maps_->allocated() : map_buffers_, nullptr);
+      method_.c_str(), "map-buffers", G_TYPE_UINT64, maps_ ? maps_->allocated() : map_buffers_,
+      "engine-users", G_TYPE_UINT, share ? static_cast<guint>(share->users()) : 0u, "mean-batch",
+      G_TYPE_DOUBLE, computed_ ? static_cast<double>(batches_sum_) / static_cast<double>(computed_) : 0.0,
+      nullptr);
 }
 
 }  // namespace anomaly

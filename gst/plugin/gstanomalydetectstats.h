@@ -4,11 +4,12 @@
 
 #include <gst/gst.h>
 
+#include <memory>
 #include <mutex>
 #include <string>
 
 #include "gst/plugin/gstanomalydetectmemory.h"
-#include "src/engine/engine.h"
+#include "src/engine/shared_engine.h"
 
 namespace anomaly {
 
@@ -17,11 +18,13 @@ class DetectStats {
  public:
   void start(int max_in_flight, std::shared_ptr<const BufferMemory> maps);
   void stop();
-  void model(const ModelInfo& model, const char* method);  // what computes from now on
-  void passed();                                           // a frame left without being looked at
-  void repeated();                                         // a frame left with an earlier frame's map
-  // A frame left with its own map. held_ms: from its arrival until the map was there.
-  void computed(double held_ms, double inference_ms);
+  // What computes from now on.
+  void model(const ModelInfo& model, const char* method, const std::shared_ptr<EngineShare>& share);
+  void passed();    // a frame left without being looked at
+  void repeated();  // a frame left with an earlier frame's map
+  // A frame left with its own map. held_ms: from its arrival until the map was there. batch: frames that were
+  // computed together.
+  void computed(double held_ms, double inference_ms, int batch);
 
   // How long the element holds a frame: measured over the recent ones, 0 before there are any.
   GstClockTime latency() const;
@@ -34,12 +37,13 @@ class DetectStats {
 
  private:
   mutable std::mutex mutex_;
-  guint64 frames_ = 0, computed_ = 0, skipped_ = 0;
+  guint64 frames_ = 0, computed_ = 0, skipped_ = 0, batches_sum_ = 0;
   double inference_sum_ms_ = 0, inference_last_ms_ = 0;
   double held_ms_ = 0, announced_ms_ = 0;  // at its worst of late
   int max_in_flight_ = 1;
   std::shared_ptr<const BufferMemory> maps_;  // from start to stop
   guint64 map_buffers_ = 0;                   // of the last run
+  std::weak_ptr<EngineShare> share_;          // from start to stop
   std::string model_, path_, license_, device_, method_;
 };
 
