@@ -8,6 +8,7 @@ GST_ELEMENT_REGISTER_DECLARE(anomalyoverlay);
 GST_ELEMENT_REGISTER_DECLARE(anomalypublish);
 GST_ELEMENT_REGISTER_DECLARE(anomalyrtponvifdepay);
 GST_ELEMENT_REGISTER_DECLARE(anomalyrtponvifpay);
+GST_ELEMENT_REGISTER_DECLARE(anomalysource);
 GST_ELEMENT_REGISTER_DECLARE(anomalytestsrc);
 
 static gboolean plugin_init([[maybe_unused]] GstPlugin* plugin) {
@@ -16,6 +17,7 @@ static gboolean plugin_init([[maybe_unused]] GstPlugin* plugin) {
   all &= GST_ELEMENT_REGISTER(anomalypublish, plugin);
   all &= GST_ELEMENT_REGISTER(anomalyrtponvifdepay, plugin);
   all &= GST_ELEMENT_REGISTER(anomalyrtponvifpay, plugin);
+  all &= GST_ELEMENT_REGISTER(anomalysource, plugin);
   all &= GST_ELEMENT_REGISTER(anomalytestsrc, plugin);
 #ifdef HAVE_ANOMALYOVERLAY
   all &= GST_ELEMENT_REGISTER(anomalyoverlay, plugin);

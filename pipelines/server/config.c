@@ -42,7 +42,7 @@ static Mount* mount_new(const gchar* path) {
 static void mount_free(gpointer data) {
   Mount* mount = data;
   g_free(mount->path);
-  g_free(mount->uri);
+  g_free(mount->source);
   g_hash_table_unref(mount->detector);
   g_mutex_clear(&mount->state.lock);
   g_free(mount);
@@ -80,6 +80,14 @@ static gchar* absolute(const gchar* path, const gchar* folder) {
                                              : g_canonicalize_filename(path, folder);
 }
 
+/* A camera may be plugged in later, and pictures be written later: of those anomalysource tells. */
+static gboolean can_be_opened(const gchar* file) {
+  if (g_str_has_prefix(file, "/dev/video") || g_file_test(file, G_FILE_TEST_IS_DIR)) return TRUE;
+  if (g_file_test(file, G_FILE_TEST_EXISTS))
+    return g_file_test(file, G_FILE_TEST_IS_REGULAR) && g_access(file, R_OK) == 0;
+  return strpbrk(file, "*?%") != NULL;
+}
+
 Mount* config_add_mount(Config* config, const gchar* path, const gchar* source, const gchar* folder,
                         GError** error) {
   if (path[0] != '/' || !path[1] || g_str_has_suffix(path, "/") || strstr(path, "//") ||
@@ -96,20 +104,14 @@ Mount* config_add_mount(Config* config, const gchar* path, const gchar* source, 
       return NULL;
     }
   }
-  gchar* uri = NULL;
-  if (gst_uri_is_valid(source)) {
-    uri = g_strdup(source);
-  } else {
-    gchar* file = absolute(source, folder);
-    if (!g_file_test(file, G_FILE_TEST_IS_REGULAR) || g_access(file, R_OK) != 0)
-      g_set_error(error, ERROR, 0, "\"%s\" is no URI, and no file that can be read", file);
-    else
-      uri = gst_filename_to_uri(file, error);
-    g_free(file);
+  gchar* where = gst_uri_is_valid(source) ? g_strdup(source) : absolute(source, folder);
+  if (!gst_uri_is_valid(where) && !can_be_opened(where)) {
+    g_set_error(error, ERROR, 0, "\"%s\" is no URI, and no file that can be read", where);
+    g_free(where);
+    return NULL;
   }
-  if (!uri) return NULL;
   Mount* mount = mount_new(path);
-  mount->uri = uri;
+  mount->source = where;
   g_ptr_array_add(config->mounts, mount);
   return mount;
 }

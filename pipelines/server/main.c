@@ -99,11 +99,11 @@ static void shut_down(GstRTSPServer* server, guint source) {
   const gint64 until = g_get_monotonic_time() + 10 * G_USEC_PER_SEC;
   GstRTSPSessionPool* pool = gst_rtsp_server_get_session_pool(server);
   g_source_remove(source);
-  feeders_give_up();
+  medias_give_up();
   gst_rtsp_server_client_filter(server, remove_client, NULL);
   gst_rtsp_session_pool_filter(pool, remove_session, NULL);
   g_object_unref(pool);
-  while ((feeder_count() > 0 || access_clients() > 0) && g_get_monotonic_time() < until) {
+  while ((media_count() > 0 || access_clients() > 0) && g_get_monotonic_time() < until) {
     if (!g_main_context_iteration(NULL, FALSE)) g_usleep(5000);
   }
 }

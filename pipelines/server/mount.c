@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * A mount: detector, and from it the annotated picture as H.264 (stream 0) and the documents (stream 1). One
- * pipeline serves all who watch; it is there for as long as somebody does.
+ * A mount: source, detector, and from it the annotated picture as H.264 (stream 0) and the documents (stream
+ * 1). One pipeline serves all who watch; it is there for as long as somebody does.
  */
 #include <string.h>
 
@@ -24,13 +24,67 @@ typedef struct {
 static GType server_media_get_type(void);
 G_DEFINE_TYPE(ServerMedia, server_media, GST_TYPE_RTSP_MEDIA)
 
+/* Those that are configured and not unprepared yet. */
+static GMutex medias_lock;
+static GList* medias;
+
+guint media_count(void) {
+  g_mutex_lock(&medias_lock);
+  const guint count = g_list_length(medias);
+  g_mutex_unlock(&medias_lock);
+  return count;
+}
+
+/* Whoever waits for the media's first frame waits in vain. */
+static void give_up(GstRTSPMedia* media, const gchar* why) {
+  GstElement* bin = gst_rtsp_media_get_element(media);
+  GST_ELEMENT_ERROR(bin, RESOURCE, OPEN_READ, ("%s", why), (NULL));
+  gst_object_unref(bin);
+}
+
+void medias_give_up(void) {
+  g_mutex_lock(&medias_lock);
+  GList* all = g_list_copy_deep(medias, (GCopyFunc)(void (*)(void))g_object_ref, NULL);
+  g_mutex_unlock(&medias_lock);
+  for (GList* item = all; item; item = item->next) {
+    Mount* mount = g_object_get_data(item->data, "mount");
+    g_mutex_lock(&mount->state.lock);
+    const gboolean begun = mount->state.last_frame != 0;
+    g_mutex_unlock(&mount->state.lock);
+    if (!begun) give_up(item->data, "the server ends");
+  }
+  g_list_free_full(all, g_object_unref);
+}
+
+/* The source has failed, and tries again. */
+static void on_lost(GstRTSPMedia* media, Mount* mount, const GstStructure* news) {
+  const gchar* why = gst_structure_get_string(news, "reason");
+  guint64 frames = 0, delay = 0;
+  gst_structure_get_uint64(news, "frames", &frames);
+  gst_structure_get_uint64(news, "delay", &delay);
+  g_mutex_lock(&mount->state.lock);
+  mount->state.restarts++;
+  g_mutex_unlock(&mount->state.lock);
+  if (frames > 0) {
+    complain("%s: the source failed: %s; trying again in %.1f s", mount->path, why,
+             delay / (gdouble)GST_SECOND);
+  } else {
+    gchar* text = g_strdup_printf("the source failed: %s", why);
+    give_up(media, text);
+    g_free(text);
+  }
+}
+
 static gboolean server_media_handle_message(GstRTSPMedia* media, GstMessage* message) {
+  Mount* mount = g_object_get_data(G_OBJECT(media), "mount");
   if (GST_MESSAGE_TYPE(message) == GST_MESSAGE_ERROR) {
-    const Mount* mount = g_object_get_data(G_OBJECT(media), "mount");
     GError* error = NULL;
     gst_message_parse_error(message, &error, NULL);
     complain("%s: %s", mount ? mount->path : "?", error->message);
     g_clear_error(&error);
+  } else if (mount && gst_message_has_name(message, "anomalysource")) {
+    const GstStructure* news = gst_message_get_structure(message);
+    if (g_strcmp0(gst_structure_get_string(news, "event"), "lost") == 0) on_lost(media, mount, news);
   }
   return GST_RTSP_MEDIA_CLASS(server_media_parent_class)->handle_message(media, message);
 }
@@ -98,12 +152,13 @@ gboolean mount_check_all(Config* config, GError** error) {
   } needed[] = {{"anomalydetect", "this project (GST_PLUGIN_PATH)"},
                 {"anomalyonvif", "this project (GST_PLUGIN_PATH)"},
                 {"anomalyoverlay", "this project, built with OpenCV"},
+                {"anomalysource", "this project (GST_PLUGIN_PATH)"},
                 {"uridecodebin", "gstreamer1.0-plugins-base"},
                 {"videoconvert", "gstreamer1.0-plugins-base"},
                 {"deinterlace", "gstreamer1.0-plugins-good"},
                 {"videobox", "gstreamer1.0-plugins-good"},
                 {"rtph264pay", "gstreamer1.0-plugins-good"},
-                {"appsrc", "gstreamer1.0-plugins-base"}};
+                {"appsink", "gstreamer1.0-plugins-base"}};
   for (guint i = 0; i < G_N_ELEMENTS(needed); i++) {
     if (gst_registry_check_feature_version(gst_registry_get(), needed[i].name, 0, 0, 0)) continue;
     g_set_error(error, ERROR, 0, "the GStreamer element %s is missing; it comes with %s", needed[i].name,
@@ -145,20 +200,21 @@ static GstPadProbeReturn on_frame(GstPad* pad, GstPadProbeInfo* info, gpointer d
   return GST_PAD_PROBE_OK;
 }
 
-static void on_unprepared(GstRTSPMedia* media, gpointer data) {
-  MountState* state = &((Mount*)data)->state;
-  Feeder* feeder = g_object_steal_data(G_OBJECT(media), "feeder");
-  if (feeder) feeder_stop(feeder);
-  g_mutex_lock(&state->lock);
-  state->active_since = state->last_frame = 0;
-  g_mutex_unlock(&state->lock);
-}
-
 static void add_probe(GstElement* element, const gchar* name, GstPadProbeType type,
                       GstPadProbeCallback callback, gpointer data) {
   GstPad* pad = gst_element_get_static_pad(element, name);
   gst_pad_add_probe(pad, type, callback, data, NULL);
   gst_object_unref(pad);
+}
+
+static void on_unprepared(GstRTSPMedia* media, gpointer data) {
+  MountState* state = &((Mount*)data)->state;
+  g_mutex_lock(&state->lock);
+  state->active_since = state->last_frame = 0;
+  g_mutex_unlock(&state->lock);
+  g_mutex_lock(&medias_lock);
+  medias = g_list_remove(medias, media);
+  g_mutex_unlock(&medias_lock);
 }
 
 static void on_configure(GstRTSPMediaFactory* factory, GstRTSPMedia* media, gpointer data) {
@@ -168,13 +224,17 @@ static void on_configure(GstRTSPMediaFactory* factory, GstRTSPMedia* media, gpoi
   GstElement* detector = gst_bin_get_by_name(GST_BIN(bin), "detector");
   GstElement* box = gst_bin_get_by_name(GST_BIN(bin), "box");
   g_object_set_data(G_OBJECT(media), "mount", mount);
+  g_object_set(source, "location", mount->source, "is-live", TRUE, "loop", TRUE, "timeout",
+               mount->source_timeout * GST_SECOND, NULL);
   set_up_detector(detector, mount, NULL); /* as checked at the start */
   add_probe(detector, "src", GST_PAD_PROBE_TYPE_BUFFER, on_frame, mount);
   programs_keep_even(box);
   g_mutex_lock(&mount->state.lock);
   mount->state.active_since = g_get_monotonic_time();
   g_mutex_unlock(&mount->state.lock);
-  g_object_set_data(G_OBJECT(media), "feeder", feeder_start(mount, source));
+  g_mutex_lock(&medias_lock);
+  medias = g_list_prepend(medias, media);
+  g_mutex_unlock(&medias_lock);
   /* After the factory, which forgets the media: from then on a client gets a new one. */
   g_signal_connect_after(media, "unprepared", G_CALLBACK(on_unprepared), mount);
   gst_object_unref(box);
@@ -205,8 +265,8 @@ GstRTSPMediaFactory* mount_factory_new(const Config* config, Mount* mount) {
   const gchar* encode = encoder(mount, &settings);
   /* No queue holds anything up: a stream that no client has asked for stands still. */
   gchar* launch = g_strdup_printf(
-      "( appsrc name=source is-live=true format=time block=false max-buffers=2 max-bytes=0 max-time=0 "
-      "leaky-type=downstream ! anomalydetect name=detector ! tee name=frames allow-not-linked=true "
+      "( anomalysource name=source ! deinterlace ! videoflip video-direction=auto ! videoconvert ! "
+      "video/x-raw,format=I420 ! anomalydetect name=detector ! tee name=frames allow-not-linked=true "
       "frames. ! queue leaky=downstream max-size-buffers=4 max-size-bytes=0 max-size-time=0 ! %s ! videobox "
       "name=box ! "
       "video/x-raw,format=I420 ! %s %s ! rtph264pay name=pay0 pt=96 config-interval=-1 "

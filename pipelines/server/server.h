@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * anomaly-rtsp-server's parts: main.c (options, start, end), config.c (the file), mount.c (a mount's
- * pipeline), feeder.c (its source, played in a loop or connected anew), access.c (passwords, TLS, limits),
- * monitor.c (health and metrics).
+ * pipeline), access.c (passwords, TLS, limits), monitor.c (health and metrics).
  */
 #ifndef __ANOMALY_RTSP_SERVER_H__
 #define __ANOMALY_RTSP_SERVER_H__
 
-#include <gst/app/gstappsrc.h>
 #include <gst/rtsp-server/rtsp-server.h>
 
 /* One line on standard error. */
@@ -25,8 +23,8 @@ typedef struct {
 } MountState;
 
 typedef struct {
-  gchar* path; /* "/front" */
-  gchar* uri;
+  gchar* path;          /* "/front" */
+  gchar* source;        /* as anomalysource takes it, paths absolute */
   GHashTable* detector; /* properties of anomalydetect: name -> text */
   guint bitrate;        /* kbit/s */
   gboolean overlay;
@@ -62,15 +60,10 @@ Mount* config_add_mount(Config* config, const gchar* path, const gchar* source, 
 gboolean mount_check_all(Config* config, GError** error);
 GstRTSPMediaFactory* mount_factory_new(const Config* config, Mount* mount);
 
-/* Feeds `appsrc` with raw frames of the mount's source in their own time, until feeder_stop: from any thread.
- */
-typedef struct _Feeder Feeder;
-Feeder* feeder_start(Mount* mount, GstElement* appsrc);
-void feeder_stop(Feeder* feeder);
 /* Ends the waiting of clients whose source has given nothing yet. */
-void feeders_give_up(void);
-/* Feeders that have not ended: they do so in the default main context. */
-guint feeder_count(void);
+void medias_give_up(void);
+/* Pipelines that somebody watches, or that are about to end. */
+guint media_count(void);
 
 /* Users, certificate, and limits of clients and sessions. */
 gboolean access_apply(const Config* config, GstRTSPServer* server, GError** error);
