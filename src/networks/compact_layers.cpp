@@ -126,8 +126,8 @@ at::Tensor run_stage(const torch::nn::ModuleList& stage, at::Tensor x) {
   return x;
 }
 
-at::Tensor upsample_to(const at::Tensor& x, const at::Tensor& like) {
-  return at::upsample_bilinear2d(x, like.sizes().slice(2), true);
+at::Tensor upsample_to(const at::Tensor& x, const at::Tensor& like, bool align_corners) {
+  return at::upsample_bilinear2d(x, like.sizes().slice(2), align_corners);
 }
 
 void to_inference(torch::nn::Module& network) {

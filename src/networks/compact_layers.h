@@ -98,8 +98,8 @@ torch::nn::ModuleList inverted_stage(int64_t in, int64_t out, int64_t count, int
 // Runs a stage of either kind.
 at::Tensor run_stage(const torch::nn::ModuleList& stage, at::Tensor x);
 
-// Bilinear, align_corners = true, to the height and width of `like`.
-at::Tensor upsample_to(const at::Tensor& x, const at::Tensor& like);
+// Bilinear to the height and width of `like`; align_corners as PyTorch's.
+at::Tensor upsample_to(const at::Tensor& x, const at::Tensor& like, bool align_corners);
 
 // Turns a whole network into its inference form: evaluation mode, folded, channels last, no gradients.
 void to_inference(torch::nn::Module& network);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "src/networks/compact_segmentation.h"
 
+#include <ATen/ops/pixel_shuffle.h>
+
 #include "src/networks/compact_architecture.h"
 
 namespace anomaly {
@@ -34,6 +36,8 @@ Json CompactSegmentationOptions::to_json() const {
     for (const int64_t count : refine) refine_list.push(count);
     json.set("refine", refine_list);
   }
+  if (detail != 1) json.set("detail", detail);
+  if (!align_corners) json.set("align_corners", false);
   if (expansion == 0) return json;
   json.set("expansion", expansion);
   Json kernel_list = Json::array();
@@ -57,6 +61,8 @@ CompactSegmentationOptions CompactSegmentationOptions::from_json(const Json& jso
     const auto refine = reader.integers("refine", options.refine.size(), 0, 16);
     std::copy(refine.begin(), refine.end(), options.refine.begin());
   }
+  if (reader.has("detail")) options.detail = reader.integer("detail", 1, 4);
+  if (reader.has("align_corners")) options.align_corners = reader.boolean("align_corners");
   if (reader.has("expansion")) {
     options.expansion = reader.integer("expansion", 1, 8);
     const auto kernels = reader.odd_integers("kernels", options.kernels.size(), 1, 9);
@@ -78,7 +84,8 @@ std::array<at::Tensor, 3> CompactStemImpl::forward(const at::Tensor& image) {
   return {half, quarter, run_stage(eighth_, quarter)};
 }
 
-CompactSegmentationImpl::CompactSegmentationImpl(const CompactSegmentationOptions& options) {
+CompactSegmentationImpl::CompactSegmentationImpl(const CompactSegmentationOptions& options)
+    : detail_(options.detail), align_corners_(options.align_corners) {
   const auto& w = options.widths;
   const int64_t d = options.decoder;
   stem_ = register_module("stem", CompactStem(std::array<int64_t, 3>{w[0], w[1], w[2]}, options.blocks[0]));
@@ -109,8 +116,8 @@ CompactSegmentationImpl::CompactSegmentationImpl(const CompactSegmentationOption
     for (int64_t i = 0; i < refine[2]; ++i) layers->push_back(ConvNorm(options.head, options.head, 3));
     finish_ = register_module("finish", layers);
   }
-  classifier_ = register_module(
-      "classifier", torch::nn::Conv2d(torch::nn::Conv2dOptions(options.head, options.classes, 1)));
+  classifier_ = register_module("classifier", torch::nn::Conv2d(torch::nn::Conv2dOptions(
+                                                  options.head, options.classes * detail_ * detail_, 1)));
 }
 
 at::Tensor CompactSegmentationImpl::forward(const at::Tensor& image) {
@@ -121,15 +128,16 @@ at::Tensor CompactSegmentationImpl::forward(const at::Tensor& image) {
   // What the whole frame shows decides how much each channel counts.
   const at::Tensor gate = gate_(deepest.mean({2, 3}, true)).sigmoid();
   at::Tensor y = lateral5_(deepest) * gate;
-  y = (upsample_to(y, sixteenth) + lateral4_(sixteenth)).relu_();
+  y = (upsample_to(y, sixteenth, align_corners_) + lateral4_(sixteenth)).relu_();
   y = fuse4_(depth4_ ? depth4_(y) : y);
-  y = (upsample_to(y, eighth) + lateral3_(eighth)).relu_();
+  y = (upsample_to(y, eighth, align_corners_) + lateral3_(eighth)).relu_();
   y = fuse3_(depth3_ ? depth3_(y) : y);
   if (decode_) y = run_stage(decode_, y);
-  y = fuse2_((upsample_to(reduce_(y), quarter) + lateral2_(quarter)).relu_());
+  y = fuse2_((upsample_to(reduce_(y), quarter, align_corners_) + lateral2_(quarter)).relu_());
   if (finish_)
     for (const auto& layer : *finish_) y = layer->as<ConvNorm>()->forward(y);
-  return classifier_(y);
+  y = classifier_(y);
+  return detail_ == 1 ? y : at::pixel_shuffle(y, detail_);
 }
 
 }  // namespace anomaly

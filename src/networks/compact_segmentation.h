@@ -23,6 +23,11 @@ struct CompactSegmentationOptions {
   // Further layers where thin things are seen: inverted residuals at stride 8 in the trunk and in the decoder
   // (expansion 2 where the deep half is dense), 3x3 convolutions at stride 4 before the classifier.
   std::array<int64_t, 3> refine = {0, 0, 0};
+  // The classifier's answers a side for each cell of stride 4, 1 to 4: logits come at stride 4 / detail.
+  int64_t detail = 1;
+  // How maps lie upon each other within the network: by their corner pixels, as in the published networks, or
+  // (false) by their pixels' areas, where a cell is as far from what it sees at one edge as at the other.
+  bool align_corners = true;
   int64_t classes = 19;
 
   Json to_json() const;
@@ -47,11 +52,14 @@ TORCH_MODULE(CompactStem);
 class CompactSegmentationImpl : public torch::nn::Module {
  public:
   explicit CompactSegmentationImpl(const CompactSegmentationOptions& options);
-  // image: N x 3 x H x W normalised, any H, W >= 32. Returns logits N x classes x ceil(H / 4) x ceil(W / 4).
+  // image: N x 3 x H x W normalised, any H, W >= 32. Returns logits
+  // N x classes x detail * ceil(H / 4) x detail * ceil(W / 4).
   at::Tensor forward(const at::Tensor& image);
   CompactStem stem() const { return stem_; }
 
  private:
+  int64_t detail_;
+  bool align_corners_;
   CompactStem stem_{nullptr};
   torch::nn::ModuleList refine_{nullptr}, sixteenth_{nullptr}, thirtysecond_{nullptr}, decode_{nullptr},
       finish_{nullptr};

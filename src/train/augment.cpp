@@ -9,27 +9,34 @@
 
 namespace anomaly::train {
 
+void resize_picture(const cv::Mat& rgb, cv::Mat& resized, cv::Size size) {
+  const auto along = [](int from, int to) { return to < from ? cv::INTER_AREA : cv::INTER_CUBIC; };
+  cv::Mat narrow;
+  cv::resize(rgb, narrow, {size.width, rgb.rows}, 0, 0, along(rgb.cols, size.width));
+  cv::resize(narrow, resized, size, 0, 0, along(rgb.rows, size.height));
+}
+
 void random_crop(const Geometry& geometry, Random& random, cv::Mat& rgb, cv::Mat& labels, int focus) {
+  const int step = geometry.label_step;
   const double scale = random.log_uniform(geometry.scale_low, geometry.scale_high);
   const double stretch = std::exp(random.uniform(-geometry.aspect, geometry.aspect));
-  const int height = std::max(16, static_cast<int>(geometry.full_height * scale));
-  const int width = std::max(16, static_cast<int>(geometry.full_width * scale * stretch));
+  // In steps from here on.
+  const cv::Size frame(std::max(16, static_cast<int>(geometry.full_width * scale * stretch)) / step,
+                       std::max(16, static_cast<int>(geometry.full_height * scale)) / step);
+  const cv::Size window(geometry.width / step, geometry.height / step);
   cv::Mat resized, resized_labels;
-  const bool shrinks = height < rgb.rows && width < rgb.cols;
-  cv::resize(rgb, resized, {width, height}, 0, 0, shrinks ? cv::INTER_AREA : cv::INTER_LINEAR);
-  cv::resize(labels, resized_labels, {width, height}, 0, 0, cv::INTER_NEAREST);
+  resize_picture(rgb, resized, frame * step);
+  cv::resize(labels, resized_labels, frame, 0, 0, cv::INTER_NEAREST_EXACT);
   if (random.chance(0.5)) {
     cv::flip(resized, resized, 1);
     cv::flip(resized_labels, resized_labels, 1);
   }
-  cv::Mat crop(geometry.height, geometry.width, CV_8UC3, cv::Scalar(124, 116, 104));
-  cv::Mat crop_labels(geometry.height, geometry.width, CV_8UC1, cv::Scalar(255));
   // Offset of the crop within the frame, negative where the frame is the smaller of the two. `held`: a row or
   // column that must be within.
-  const auto offset = [&random](int frame, int window, int held) {
-    const int slack = frame - window;
+  const auto offset = [&random](int whole, int part, int held) {
+    const int slack = whole - part;
     if (slack < 0) return -static_cast<int>(random.below(1 - slack));
-    const int low = held < 0 ? 0 : std::max(0, held - window + 1),
+    const int low = held < 0 ? 0 : std::max(0, held - part + 1),
               high = held < 0 ? slack : std::min(slack, held);
     return low + static_cast<int>(random.below(high - low + 1));
   };
@@ -37,11 +44,14 @@ void random_crop(const Geometry& geometry, Random& random, cv::Mat& rgb, cv::Mat
   std::vector<cv::Point> places;
   if (focus >= 0) cv::findNonZero(resized_labels == focus, places);
   if (!places.empty()) held = places[static_cast<size_t>(random.below(static_cast<int64_t>(places.size())))];
-  const int top = offset(height, geometry.height, held.y), left = offset(width, geometry.width, held.x);
-  const cv::Rect in_frame =
-      cv::Rect(left, top, geometry.width, geometry.height) & cv::Rect(0, 0, width, height);
+  const int top = offset(frame.height, window.height, held.y),
+            left = offset(frame.width, window.width, held.x);
+  const cv::Rect in_frame = cv::Rect({left, top}, window) & cv::Rect({0, 0}, frame);
   const cv::Rect in_crop = in_frame - cv::Point(left, top);
-  resized(in_frame).copyTo(crop(in_crop));
+  const auto pixels = [step](const cv::Rect& r) { return cv::Rect(r.tl() * step, r.size() * step); };
+  cv::Mat crop(window * step, CV_8UC3, cv::Scalar(124, 116, 104));
+  cv::Mat crop_labels(window, CV_8UC1, cv::Scalar(255));
+  resized(pixels(in_frame)).copyTo(crop(pixels(in_crop)));
   resized_labels(in_frame).copyTo(crop_labels(in_crop));
   rgb = crop;
   labels = crop_labels;

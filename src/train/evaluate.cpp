@@ -102,7 +102,7 @@ void evaluate(const Session& session, const std::string& bundle_path, const std:
       const Frame& source = test.training[i];
       cv::Mat rgb, truth, mask = cv::Mat::zeros(height, width, CV_8UC1);
       cv::resize(source.rgb, rgb, {width, height}, 0, 0, cv::INTER_CUBIC);
-      cv::resize(source.groups, truth, {width, height}, 0, 0, cv::INTER_NEAREST);
+      cv::resize(source.groups, truth, {width, height}, 0, 0, cv::INTER_NEAREST_EXACT);
       Random random({config.seed, 7, i});
       const int64_t count = 1 + random.below(2);
       for (int64_t k = 0; k < count; ++k)

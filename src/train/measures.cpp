@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <opencv2/imgproc.hpp>
 
+#include "src/train/augment.h"
 #include "src/train/batches.h"
 
 namespace anomaly::train {
@@ -31,8 +32,7 @@ void IouCounter::add(const cv::Mat& predicted, const cv::Mat& groups, const Grou
 cv::Mat predict_labels(const Segmenter& segmenter, const cv::Mat& rgb, const std::array<int, 2>& size) {
   const at::NoGradGuard no_grad;
   cv::Mat input;
-  const bool shrinks = rgb.rows > size[0] && rgb.cols > size[1];
-  cv::resize(rgb, input, {size[1], size[0]}, 0, 0, shrinks ? cv::INTER_AREA : cv::INTER_CUBIC);
+  resize_picture(rgb, input, {size[1], size[0]});
   const at::Tensor logits = segmenter(normalised(pictures_to_tensor({input})));
   const at::Tensor labels =
       at::upsample_bilinear2d(logits, {rgb.rows, rgb.cols}, true).argmax(1).to(at::kByte).contiguous();

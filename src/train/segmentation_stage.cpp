@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
-#include <opencv2/imgproc.hpp>
 
 #include "src/error.h"
 #include "src/networks/compact_segmentation.h"
@@ -21,6 +20,9 @@
 namespace anomaly::train {
 
 namespace {
+
+// The loss is taken at half size, which keeps thin things and costs a quarter.
+constexpr int kLabelStep = 2;
 
 struct CropBatch {
   at::Tensor pictures, targets;
@@ -43,15 +45,16 @@ struct Settings {
                 static_cast<int>(stage.int_or("crop_width", size[1])),
                 stage.number_or("scale_low", 0.75),
                 stage.number_or("scale_high", 1.6),
-                stage.number_or("aspect", 0.2)};
+                stage.number_or("aspect", 0.2),
+                kLabelStep};
     if (geometry.height < 32 || geometry.width < 32 || geometry.height > 4096 || geometry.width > 4096 ||
         !(geometry.scale_low > 0.1) || !(geometry.scale_high >= geometry.scale_low) ||
-        geometry.scale_high > 8 || !(most_weight >= 0.5) || most_weight > 1e3 || !(overlap_weight >= 0) ||
-        overlap_weight > 100)
-      throw Error(
-          ErrorKind::BadSettings,
-          "stage segmentation: the crop must be 32 to 4096, the scales 0.1 to 8 in order, most_weight "
-          "0.5 to 1000, overlap_weight 0 to 100");
+        geometry.height % kLabelStep != 0 || geometry.width % kLabelStep != 0 || geometry.scale_high > 8 ||
+        !(most_weight >= 0.5) || most_weight > 1e3 || !(overlap_weight >= 0) || overlap_weight > 100)
+      throw Error(ErrorKind::BadSettings,
+                  "stage segmentation: the crop must be 32 to 4096 and even, the scales 0.1 to 8 in order, "
+                  "most_weight "
+                  "0.5 to 1000, overlap_weight 0 to 100");
   }
 };
 
@@ -77,11 +80,8 @@ CropBatch make_batch(const Session& session, const Settings& settings, const std
     // Small things are in few crops of those drawn blindly.
     const int focus = random.chance(settings.rare_share) ? draw_rare_group(weights, groups, random) : -1;
     random_crop(settings.geometry, random, rgb, groups, focus);
-    // The loss is taken at half size, which keeps thin things and costs a quarter.
-    cv::Mat half;
-    cv::resize(groups, half, {}, 0.5, 0.5, cv::INTER_NEAREST);
     pictures.push_back(rgb);
-    maps.push_back(half);
+    maps.push_back(groups);
   }
   return {normalised(pictures_to_tensor(pictures)), maps_to_tensor(maps)};
 }
@@ -141,7 +141,8 @@ void train_segmentation(Session& session) {
     const CropBatch batch = batches.take();
     const at::Tensor logits = network(batch.pictures);
     const at::Tensor loss =
-        loss_of(at::upsample_bilinear2d(logits, batch.targets.sizes().slice(1), true), batch.targets);
+        loss_of(at::upsample_bilinear2d(logits, batch.targets.sizes().slice(1), options.align_corners),
+                batch.targets);
     loss.backward();
     progress.step(step, loss.item<double>());
     if (!state.advance(step) || ((step + 1) % settings.measure_every != 0 && step + 1 != state.steps()))

@@ -63,7 +63,7 @@ std::vector<Pair> prepare_pairs(const Session& session, const Pipeline& pipeline
       if (exact) {
         cv::Mat truth;
         cv::resize(frames[i].groups, truth, {pipeline.info().map_width, pipeline.info().map_height}, 0, 0,
-                   cv::INTER_NEAREST);
+                   cv::INTER_NEAREST_EXACT);
         uint8_t* label = labels.data_ptr<uint8_t>();
         for (int y = 0; y < truth.rows; ++y)
           for (int x = 0; x < truth.cols; ++x, ++label)
