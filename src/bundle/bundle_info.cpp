@@ -15,7 +15,7 @@ namespace {
 constexpr std::string_view kNetworks[] = {"segmentation", "generator",     "encoder",
                                           "perceptual",   "dissimilarity", "baseline"};
 constexpr std::string_view kMethodNames[] = {"synboost", "resynthesis", "softmax-entropy", "softmax-distance",
-                                         "perceptual-difference"};
+                                             "perceptual-difference"};
 constexpr size_t kMaxText = 200;
 
 // Reads one object's members; every error names file and member.
@@ -170,7 +170,8 @@ BundleInfo BundleInfo::from_json(const Json& json, const std::string& file) {
   info.map_width = in.integer("map_width", 32, 8192);
 
   info.default_method = in.string("default_method");
-  if (std::find(std::begin(kMethodNames), std::end(kMethodNames), info.default_method) == std::end(kMethodNames))
+  if (std::find(std::begin(kMethodNames), std::end(kMethodNames), info.default_method) ==
+      std::end(kMethodNames))
     in.fail("default_method", "is " + in_quotes(info.default_method) + ", which is no method");
   info.ensemble = in.numbers<double, 4>("ensemble", 0, 100);
   if (std::all_of(info.ensemble.begin(), info.ensemble.end(), [](double w) { return w == 0; }))

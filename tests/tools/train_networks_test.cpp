@@ -43,6 +43,8 @@ CompactSegmentationOptions small_separable() {
   options.expansion = 2;
   options.kernels = {3, 5};
   options.refine = {1, 2, 1};
+  options.detail = 2;
+  options.align_corners = false;
   return options;
 }
 CompactEncoderOptions small_encoder() {
@@ -246,7 +248,7 @@ TEST(separable_segmentation) {
   for (const auto& [height, width] : {std::pair<int64_t, int64_t>{32, 32}, {70, 131}, {256, 512}}) {
     const at::Tensor frame = at::randn({1, 3, height, width});
     const at::Tensor logits = separable(frame);
-    CHECK(has_shape(logits, {1, 19, (height + 3) / 4, (width + 3) / 4}));
+    CHECK(has_shape(logits, {1, 19, 2 * ((height + 3) / 4), 2 * ((width + 3) / 4)}));
     check_close(
         load_compact_segmentation(*bundle, bundle->info().architecture.at("segmentation"))->logits(frame),
         logits);
@@ -324,6 +326,8 @@ TEST(bad_architectures_are_refused_by_name) {
                        "architecture.segmentation.widths[2]");
   architecture_refused("segmentation", "refine", Json::array({1, 2, 17}),
                        "architecture.segmentation.refine[2]");
+  architecture_refused("segmentation", "detail", 5, "architecture.segmentation.detail");
+  architecture_refused("segmentation", "align_corners", "no", "architecture.segmentation.align_corners");
   architecture_refused("segmentation", "expansion", 9, "architecture.segmentation.expansion");
   architecture_refused("segmentation", "expansion", 2, "architecture.segmentation.kernels");
   architecture_refused("segmentation", "type", "compact-other", "architecture.segmentation.type");

@@ -11,6 +11,7 @@
 #include "src/bundle/bundle.h"
 #include "src/error.h"
 #include "src/train/adapt.h"
+#include "src/train/augment.h"
 #include "src/train/checkpoint.h"
 #include "src/train/composites.h"
 #include "src/train/discriminator.h"
@@ -92,6 +93,44 @@ TEST(objects_by_kind_and_category) {
   config.held_out_categories = {"toaster"};
   CHECK_THROWS(read_objects(data.folder, config, false), Error, "no objects");
   CHECK_EQ(read_objects(data.folder, config, true).size(), size_t{1});  // for evaluation it stays
+}
+
+TEST(labels_of_a_crop_lie_where_its_picture_does) {
+  // Both say where they are: red and the label are twice the column, green is twice the row.
+  cv::Mat picture(120, 120, CV_8UC3), columns(120, 120, CV_8UC1);
+  for (int y = 0; y < 120; ++y)
+    for (int x = 0; x < 120; ++x) {
+      picture.at<cv::Vec3b>(y, x) = {static_cast<uchar>(2 * x), static_cast<uchar>(2 * y), 0};
+      columns.at<uchar>(y, x) = static_cast<uchar>(2 * x);
+    }
+  for (const int step : {1, 2}) {
+    const Geometry geometry{100, 140, 64, 96, 0.7, 1.8, 0.2, step};
+    double apart = 0;
+    int64_t compared = 0;
+    for (uint64_t i = 0; i < 40; ++i) {
+      Random random({i});
+      cv::Mat rgb = picture.clone(), labels = columns.clone();
+      random_crop(geometry, random, rgb, labels);
+      CHECK_EQ(rgb.rows, 64);
+      CHECK_EQ(rgb.cols, 96);
+      CHECK_EQ(labels.rows, 64 / step);
+      CHECK_EQ(labels.cols, 96 / step);
+      if (rgb.at<cv::Vec3b>(32, 10)[0] > rgb.at<cv::Vec3b>(32, 80)[0]) continue;  // mirrored
+      for (int y = 0; y < labels.rows; ++y)
+        for (int x = 0; x < labels.cols; ++x) {
+          const int label = labels.at<uchar>(y, x);
+          if (label == 255) continue;
+          double red = 0;
+          for (int k = 0; k < step * step; ++k)
+            red += rgb.at<cv::Vec3b>(y * step + k / step, x * step + k % step)[0];
+          apart += red / (step * step) - label;
+          ++compared;
+        }
+    }
+    CHECK(compared > 10000);
+    // Nearest labels are up to half a column off, to either side alike: a column is 2.
+    CHECK_NEAR(apart / static_cast<double>(compared), 0, 0.2);
+  }
 }
 
 TEST(pasted_things_are_marked_with_their_value) {
