@@ -67,7 +67,7 @@ static gboolean gst_anomaly_detect_start(GstBaseTransform* trans) {
     state.queue =
         std::make_unique<DetectQueue>(std::move(model), config.max_in_flight, state.signal, state.stats);
     state.output = std::make_unique<DetectOutput>(GST_ELEMENT(self), GST_BASE_TRANSFORM_SRC_PAD(self),
-                                                  *state.queue, state.stats, state.events,
+                                                  *state.queue, state.stats, state.qos, state.events,
                                                   [self] { return anomaly::event_settings_now(self); });
     state.in_flight = config.max_in_flight > 1;
     state.swap.start(config);
@@ -85,6 +85,7 @@ static gboolean gst_anomaly_detect_start(GstBaseTransform* trans) {
   state.have_info = false;
   state.warned = {};
   state.qos.reset();
+  state.lateness.ask_again();
   state.events.reset();
   state.signal->interrupt(false);
   if (state.in_flight) state.output->start_task();
@@ -169,8 +170,15 @@ static GstFlowReturn take_frame(GstAnomalyDetect* self, GstBuffer* buffer) {
     }
     const bool late = state.queue->can_repeat() && is_late(self, buffer, times);
     const DetectConfig config = config_now(self);
+    anomaly::FrameBudget budget;
+    budget.late = late;
+    if (GST_CLOCK_TIME_IS_VALID(config.streams.max_latency)) {
+      const auto lateness =
+          state.lateness.of(GST_ELEMENT(self), GST_BASE_TRANSFORM_SINK_PAD(self), times.running);
+      if (lateness) budget.limit(config.streams.max_latency, *lateness);
+    }
     const anomaly::MappedFrame frame(state.info, buffer);
-    state.queue->push(std::exchange(buffer, nullptr), frame.view(), config, times, late);
+    state.queue->push(std::exchange(buffer, nullptr), frame.view(), config, times, budget);
     return GST_FLOW_OK;
   } catch (...) {
     if (buffer) gst_buffer_unref(buffer);
@@ -254,6 +262,7 @@ static gboolean gst_anomaly_detect_sink_event(GstBaseTransform* trans, GstEvent*
 }
 
 static gboolean gst_anomaly_detect_src_event(GstBaseTransform* trans, GstEvent* event) {
+  if (GST_EVENT_TYPE(event) == GST_EVENT_LATENCY) GST_ANOMALY_DETECT(trans)->state->lateness.ask_again();
   if (GST_EVENT_TYPE(event) != GST_EVENT_QOS)
     return GST_BASE_TRANSFORM_CLASS(parent_class)->src_event(trans, event);
   // Not for the base class, which would drop late frames.

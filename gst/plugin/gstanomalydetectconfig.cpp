@@ -151,10 +151,12 @@ void install_detect_properties(GObjectClass* klass) {
   install(PROP_LATENT, g_param_spec_enum("latent", "Latent", "Which latent vector the synthesis starts from",
                                          latent_type(), static_cast<int>(Latent::Mean), ready));
   install(PROP_SEED, g_param_spec_uint64("seed", "Seed", "Seed of latent=draw", 0, G_MAXUINT64, 0, ready));
-  install(PROP_INTERVAL, g_param_spec_int("interval", "Interval",
-                                          "Frames to skip after each computed one; they carry the last map "
-                                          "with its age. 0 = compute every frame",
-                                          0, G_MAXINT, 0, playing));
+  install(PROP_INTERVAL,
+          g_param_spec_int("interval", "Interval",
+                           "Frames to skip after each computed one; they carry the last map "
+                           "with its age. 0 = compute every frame, -1 = as many as it takes to "
+                           "keep the pace of the frames' times",
+                           -1, G_MAXINT, 0, playing));
   install(PROP_THRESHOLD,
           g_param_spec_double("threshold", "Threshold",
                               "Score from which a pixel counts as anomalous; below 0 = the bundle's", -1,

@@ -43,8 +43,8 @@ struct DetectConfig {
   int normalization = 0, latent = 0;
   guint64 seed = 0;
   int segmentation_height = 0, segmentation_width = 0;  // 0 = the bundle's
-  int interval = 0;
-  double threshold = -1;  // below 0 = the bundle's
+  int interval = 0;                                     // -1 = by DetectPace
+  double threshold = -1;                                // below 0 = the bundle's
   guint64 min_area = 0;
   std::string roi_text;
   Rect roi;

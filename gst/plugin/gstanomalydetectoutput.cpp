@@ -8,11 +8,12 @@
 namespace anomaly {
 
 DetectOutput::DetectOutput(GstElement* element, GstPad* pad, DetectQueue& queue, DetectStats& stats,
-                           EventTracker& events, std::function<EventSettings()> settings)
+                           DetectQos& qos, EventTracker& events, std::function<EventSettings()> settings)
     : element_(element),
       pad_(pad),
       queue_(queue),
       stats_(stats),
+      qos_(qos),
       events_(events),
       settings_(std::move(settings)) {}
 
@@ -24,6 +25,9 @@ void DetectOutput::tell(const FinishedFrame& frame) {
   // The pipeline asks again for latencies when a frame's cost has changed.
   if (stats_.latency_changed())
     gst_element_post_message(element_, gst_message_new_latency(GST_OBJECT(element_)));
+  if (frame.late)
+    gst_element_post_message(element_, qos_.passed_on(GST_OBJECT(element_), frame.times.running,
+                                                      frame.times.stream, frame.buffer, frame.lateness));
   const GstAnomalyMeta* meta = gst_buffer_get_anomaly_meta(frame.buffer);
   if (!meta) return;
   EventFrame seen;

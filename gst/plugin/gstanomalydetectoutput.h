@@ -8,6 +8,7 @@
 #include <functional>
 
 #include "gst/plugin/gstanomalydetectevents.h"
+#include "gst/plugin/gstanomalydetectqos.h"
 #include "gst/plugin/gstanomalydetectqueue.h"
 
 namespace anomaly {
@@ -16,8 +17,8 @@ namespace anomaly {
 class DetectOutput {
  public:
   // settings: what the properties say now; called by the thread that takes frames out.
-  DetectOutput(GstElement* element, GstPad* pad, DetectQueue& queue, DetectStats& stats, EventTracker& events,
-               std::function<EventSettings()> settings);
+  DetectOutput(GstElement* element, GstPad* pad, DetectQueue& queue, DetectStats& stats, DetectQos& qos,
+               EventTracker& events, std::function<EventSettings()> settings);
 
   // The next frame, its messages posted: null where none is inside and idle is false. Posts an error message
   // where there is none because the engine failed.
@@ -41,6 +42,7 @@ class DetectOutput {
   GstPad* pad_;
   DetectQueue& queue_;
   DetectStats& stats_;
+  DetectQos& qos_;
   EventTracker& events_;
   const std::function<EventSettings()> settings_;
 };

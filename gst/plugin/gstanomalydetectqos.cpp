@@ -31,10 +31,22 @@ GstMessage* DetectQos::late(GstObject* source, GstClockTime running_time, GstClo
   if (!GST_CLOCK_TIME_IS_VALID(running_time) || !GST_CLOCK_TIME_IS_VALID(earliest_) ||
       running_time > earliest_)
     return nullptr;
+  return message(source, running_time, stream_time, frame, GST_CLOCK_DIFF(running_time, earliest_));
+}
+
+GstMessage* DetectQos::passed_on(GstObject* source, GstClockTime running_time, GstClockTime stream_time,
+                                 GstBuffer* frame, GstClockTimeDiff lateness) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (processed_ > 0) --processed_;
+  return message(source, running_time, stream_time, frame, lateness);
+}
+
+GstMessage* DetectQos::message(GstObject* source, GstClockTime running_time, GstClockTime stream_time,
+                               GstBuffer* frame, GstClockTimeDiff lateness) {
   ++passed_on_;
   GstMessage* message = gst_message_new_qos(source, FALSE, running_time, stream_time, GST_BUFFER_PTS(frame),
                                             GST_BUFFER_DURATION(frame));
-  gst_message_set_qos_values(message, GST_CLOCK_DIFF(running_time, earliest_), proportion_, 1000000);
+  gst_message_set_qos_values(message, lateness, proportion_, 1000000);
   gst_message_set_qos_stats(message, GST_FORMAT_BUFFERS, processed_, passed_on_);
   return message;
 }

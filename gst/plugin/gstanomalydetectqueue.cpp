@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "gst/plugin/gstanomalydetectqueue.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace anomaly {
@@ -8,6 +9,18 @@ namespace anomaly {
 namespace {
 
 using Clock = std::chrono::steady_clock;
+
+// Where the clock would end: no deadline that anybody reaches.
+std::optional<Clock::time_point> after(Clock::time_point start, GstClockTime time) {
+  const auto most = std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::time_point::max() - start);
+  if (time >= static_cast<GstClockTime>(most.count())) return std::nullopt;
+  return start + std::chrono::nanoseconds(time);
+}
+
+GstClockTime nanoseconds_of(Clock::duration time) {
+  return static_cast<GstClockTime>(
+      std::max(std::chrono::duration_cast<std::chrono::nanoseconds>(time).count(), int64_t{0}));
+}
 
 }  // namespace
 
@@ -33,29 +46,77 @@ void DetectQueue::set_model(std::shared_ptr<const DetectModel> model) {
 }
 
 void DetectQueue::push(GstBuffer* buffer, const FrameView& view, const DetectConfig& config,
-                       const FrameTimes& times, bool late) {
+                       const FrameTimes& times, const FrameBudget& budget) {
   Frame frame;
   frame.buffer = buffer;
   try {
     if (reopened_.exchange(false)) forget();  // no frame that could be repeated has come through
     frame.arrived = Clock::now();
+    if (budget.slack) frame.deadline = after(frame.arrived, *budget.slack);
+    frame.lateness = budget.lateness;
     frame.width = view.width;
     frame.height = view.height;
     frame.times = times;
-    frame.model = model_;
     // Regions of a frame of another size would lie elsewhere on this one.
     if (view.width != width_ || view.height != height_) forget();
     width_ = view.width;
     height_ = view.height;
-    if (skip(config.interval, late))
+    if (!stream_) stream_ = std::make_shared<StreamState>();
+    frame.stream = stream_;
+    frame.looked_at = looked_at_++;
+    const Plan plan = plan_for(config, times, budget);
+    if (plan == Plan::Repeat || plan == Plan::PassOn) {
+      if (since_computed_ >= 0 && since_computed_ < G_MAXINT) ++since_computed_;
       frame.kind = Kind::Repeated;
-    else
+      frame.late = plan == Plan::PassOn;
+    } else {
+      since_computed_ = 0;
       submit(frame, view, config);
+      if (plan == Plan::ComputeForOthers) {
+        const std::lock_guard<std::mutex> lock(signal_->mutex);
+        overdue_.push_back(without_result(frame, pushed_));
+      }
+    }
   } catch (...) {
+    if (frame.ticket) frame.ticket->cancelled = true;
     gst_buffer_unref(buffer);
     throw;
   }
   enqueue(std::move(frame));
+}
+
+// Counts a frame, and says what becomes of it.
+DetectQueue::Plan DetectQueue::plan_for(const DetectConfig& config, const FrameTimes& times,
+                                        const FrameBudget& budget) {
+  const std::lock_guard<std::mutex> lock(signal_->mutex);
+  pace_.arrived(times.running);
+  const int interval = config.interval < 0 ? pace_.interval() : config.interval;
+  if (since_computed_ >= 0 && (budget.late || since_computed_ < interval)) return Plan::Repeat;
+  if (!budget.slack) return Plan::Compute;
+  const auto computing = [](const Frame& frame) { return frame.ticket && !frame.ticket->ready; };
+  const auto count = std::count_if(frames_.begin(), frames_.end(), computing) +
+                     std::count_if(overdue_.begin(), overdue_.end(), computing);
+  if (static_cast<size_t>(count) >= max_in_flight_) return Plan::PassOn;
+  return *budget.slack == 0 || pace_.expected() > *budget.slack ? Plan::ComputeForOthers : Plan::Compute;
+}
+
+// What `frame` would have waited for; the frame itself waits no longer.
+DetectQueue::Frame DetectQueue::without_result(Frame& frame, int64_t number) {
+  Frame overdue = std::move(frame);
+  frame = {};
+  frame.kind = Kind::Repeated;
+  frame.buffer = std::exchange(overdue.buffer, nullptr);
+  frame.width = overdue.width;
+  frame.height = overdue.height;
+  frame.times = overdue.times;
+  frame.number = overdue.number;
+  frame.looked_at = overdue.looked_at;
+  frame.arrived = overdue.arrived;
+  frame.lateness = overdue.lateness;
+  frame.stream = overdue.stream;
+  frame.late = true;
+  overdue.number = number;
+  return overdue;
 }
 
 void DetectQueue::push_untouched(GstBuffer* buffer) {
@@ -65,6 +126,7 @@ void DetectQueue::push_untouched(GstBuffer* buffer) {
 }
 
 void DetectQueue::enqueue(Frame frame) {
+  frame.number = pushed_++;
   const auto ticket = frame.ticket;
   GstBuffer* buffer = frame.buffer;
   {
@@ -80,22 +142,13 @@ void DetectQueue::enqueue(Frame frame) {
   signal_->changed.notify_all();
 }
 
-// Counts a frame, and says whether it repeats the last map.
-bool DetectQueue::skip(int interval, bool late) {
-  if (since_computed_ >= 0 && (late || since_computed_ < interval)) {
-    if (since_computed_ < G_MAXINT) ++since_computed_;
-    return true;
-  }
-  since_computed_ = 0;
-  return false;
-}
-
 void DetectQueue::submit(Frame& frame, const FrameView& view, const DetectConfig& config) {
   Engine& engine = *model_->engine;
   Request request;
   request.frame = engine.ingest(view, model_->segmentation_width, model_->segmentation_height);
 
   frame.kind = Kind::Computed;
+  frame.model = model_;
   frame.ticket = std::make_shared<Ticket>();
   frame.threshold = static_cast<float>(config.threshold < 0 ? engine.model().threshold : config.threshold);
   request.caller = config.streams.caller;
@@ -109,8 +162,7 @@ void DetectQueue::submit(Frame& frame, const FrameView& view, const DetectConfig
   request.classes = class_set(config.regions.classes, engine.model().classes);
   request.maps = config.attach;
   request.memory = memory_;
-  if (!stream_) stream_ = std::make_shared<StreamState>();
-  request.stream = frame.stream = stream_;
+  request.stream = frame.stream;
   if (GST_CLOCK_TIME_IS_VALID(frame.times.running)) request.time = static_cast<int64_t>(frame.times.running);
   request.cancelled = std::shared_ptr<const std::atomic<bool>>(frame.ticket, &frame.ticket->cancelled);
   request.done = [signal = signal_, ticket = frame.ticket] {
@@ -148,12 +200,18 @@ GstFlowReturn DetectQueue::pop(bool idle, FinishedFrame* out) {
     const auto ready = [this] {
       return !frames_.empty() && (!frames_.front().ticket || frames_.front().ticket->ready);
     };
-    signal_->changed.wait(lock, [&] {
-      return signal_->interrupted || flow_ != GST_FLOW_OK || ready() || (!idle && frames_.empty());
-    });
+    const auto due = [this] { return frames_.empty() ? std::nullopt : frames_.front().deadline; };
+    while (!signal_->interrupted && flow_ == GST_FLOW_OK && !ready() && (idle || !frames_.empty())) {
+      if (const auto deadline = due(); !deadline)
+        signal_->changed.wait(lock);
+      else if (signal_->changed.wait_until(lock, *deadline) == std::cv_status::timeout && due() == deadline)
+        break;
+    }
     popped_cleared_ = cleared_;
     if (signal_->interrupted) return GST_FLOW_FLUSHING;
     if (flow_ != GST_FLOW_OK || frames_.empty()) return flow_;
+    Frame& front = frames_.front();
+    if (!ready()) overdue_.push_back(without_result(front, front.number));
     frame = std::move(frames_.front());
     frames_.pop_front();
     leaving_ = true;
@@ -165,21 +223,27 @@ GstFlowReturn DetectQueue::pop(bool idle, FinishedFrame* out) {
     gst_buffer_unref(frame.buffer);
     throw;
   }
-  *out = {frame.buffer, frame.times};
+  *out = {frame.buffer, frame.times, frame.late};
+  if (frame.late) {
+    const auto held = Clock::now() - frame.arrived;
+    stats_.late(std::chrono::duration<double, std::milli>(held).count());
+    out->lateness = static_cast<GstClockTimeDiff>(frame.lateness + nanoseconds_of(held));
+  }
   return GST_FLOW_OK;
 }
 
 bool DetectQueue::left(GstFlowReturn flow) noexcept {
-  std::deque<Frame> rest;
+  std::deque<Frame> rest, overdue;
   {
     const std::lock_guard<std::mutex> lock(signal_->mutex);
     if (cleared_ != popped_cleared_) return false;
     leaving_ = false;
     flow_ = flow;
-    if (flow != GST_FLOW_OK) rest.swap(frames_);
+    if (flow != GST_FLOW_OK) rest.swap(frames_), overdue.swap(overdue_);
   }
   signal_->changed.notify_all();
   drop(rest);
+  drop(overdue);
   return true;
 }
 
@@ -191,50 +255,83 @@ bool DetectQueue::resume() noexcept {
 }
 
 void DetectQueue::finish(Frame& frame) {
-  ++number_;
   if (frame.kind == Kind::Untouched) {
     stats_.passed();
     return;
   }
+  take_overdue(frame.number);
   if (frame.kind == Kind::Computed) {
-    Result result = frame.result.get();
-    const std::chrono::duration<double, std::milli> held = frame.ticket->finished - frame.arrived;
-    stats_.computed(held.count(), result.inference_ms, result.batch);
-    if (result.scene_cut || frame.stream != tracked_) tracker_.forget();
-    tracked_ = frame.stream;
-    const bool timed = GST_CLOCK_TIME_IS_VALID(frame.times.running);
-    const auto sightings = tracker_.update(result.statistics.regions, number_,
-                                           timed ? static_cast<int64_t>(frame.times.running) : -1);
-    last_ = std::make_unique<Findings>(std::move(result), sightings, *memory_, frame.threshold, *frame.model);
-    age_ = 0;
-  } else {
+    const Took took = take_result(frame);
+    stats_.computed(took.held_ms, took.inference_ms, took.batch);
+  } else if (last_ && tracked_ == frame.stream) {
     stats_.repeated();
-    ++age_;
+  } else {  // nothing stands for a late one yet
+    stats_.passed();
+    return;
   }
   // Only the buffer's own structure is copied where somebody else holds it: the pixels are shared.
   frame.buffer = gst_buffer_make_writable(frame.buffer);
-  last_->attach(frame.buffer, frame.width, frame.height, age_, number_);
+  last_->attach(frame.buffer, frame.width, frame.height,
+                static_cast<guint>(frame.looked_at - last_looked_at_), frame.number);
+}
+
+// The results that have come too late for their own frames, of frames before `up_to` and itself.
+void DetectQueue::take_overdue(int64_t up_to) {
+  for (;;) {
+    Frame frame;
+    {
+      const std::lock_guard<std::mutex> lock(signal_->mutex);
+      if (overdue_.empty() || overdue_.front().number > up_to || !overdue_.front().ticket->ready) return;
+      frame = std::move(overdue_.front());
+      overdue_.pop_front();
+    }
+    const Took took = take_result(frame);
+    stats_.computed_late(took.inference_ms, took.batch);
+  }
+}
+
+DetectQueue::Took DetectQueue::take_result(Frame& frame) {
+  Result result = frame.result.get();
+  const auto finished = frame.ticket->finished;
+  const auto alone = finished - std::max(frame.arrived, last_finished_);
+  last_finished_ = finished;
+  {
+    const std::lock_guard<std::mutex> lock(signal_->mutex);
+    pace_.computed(nanoseconds_of(finished - frame.arrived), nanoseconds_of(alone));
+  }
+  const Took took = {std::chrono::duration<double, std::milli>(finished - frame.arrived).count(),
+                     result.inference_ms, result.batch};
+  if (result.scene_cut || frame.stream != tracked_) tracker_.forget();
+  tracked_ = frame.stream;
+  const bool timed = GST_CLOCK_TIME_IS_VALID(frame.times.running);
+  const auto sightings = tracker_.update(result.statistics.regions, frame.number,
+                                         timed ? static_cast<int64_t>(frame.times.running) : -1);
+  last_ = std::make_unique<Findings>(std::move(result), sightings, *memory_, frame.threshold, *frame.model);
+  last_looked_at_ = frame.looked_at;
+  return took;
 }
 
 void DetectQueue::drop(std::deque<Frame>& frames) noexcept {
   for (Frame& frame : frames) {
     if (frame.ticket) frame.ticket->cancelled = true;
-    gst_buffer_unref(frame.buffer);
+    if (frame.buffer) gst_buffer_unref(frame.buffer);
   }
   frames.clear();
 }
 
 void DetectQueue::reopen() noexcept {
-  std::deque<Frame> all;
+  std::deque<Frame> all, overdue;
   {
     const std::lock_guard<std::mutex> lock(signal_->mutex);
     all.swap(frames_);
+    overdue.swap(overdue_);
     leaving_ = false;
     flow_ = GST_FLOW_OK;
     ++cleared_;
   }
   reopened_ = true;
   drop(all);
+  drop(overdue);
 }
 
 void DetectQueue::clear() noexcept {
@@ -246,6 +343,12 @@ void DetectQueue::clear() noexcept {
 void DetectQueue::forget() noexcept {
   since_computed_ = -1;
   stream_.reset();
+  std::deque<Frame> overdue;
+  {
+    const std::lock_guard<std::mutex> lock(signal_->mutex);
+    overdue.swap(overdue_);
+  }
+  drop(overdue);
 }
 
 }  // namespace anomaly

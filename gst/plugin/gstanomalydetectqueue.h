@@ -10,10 +10,12 @@
 #include <deque>
 #include <memory>
 #include <mutex>
+#include <optional>
 
 #include "gst/plugin/gstanomalydetectmemory.h"
 #include "gst/plugin/gstanomalydetectmeta.h"
 #include "gst/plugin/gstanomalydetectmodel.h"
+#include "gst/plugin/gstanomalydetectpace.h"
 #include "gst/plugin/gstanomalydetectregions.h"
 #include "gst/plugin/gstanomalydetectstats.h"
 #include "src/engine/region_tracker.h"
@@ -40,10 +42,24 @@ struct FrameTimes {
   GstClockTime running = GST_CLOCK_TIME_NONE, stream = GST_CLOCK_TIME_NONE;
 };
 
+// How long a frame may wait for its result.
+struct FrameBudget {
+  bool late = false;  // not at all: it is not computed if an earlier frame's map can stand for its own
+  std::optional<GstClockTime> slack;  // that long; nothing: as long as it takes
+  GstClockTime lateness = 0;          // when it came
+
+  void limit(GstClockTime max_latency, GstClockTime now_late) {
+    slack = max_latency > now_late ? max_latency - now_late : 0;
+    lateness = now_late;
+  }
+};
+
 // A frame that may leave. `buffer` is null where there is none.
 struct FinishedFrame {
   GstBuffer* buffer = nullptr;
   FrameTimes times;
+  bool late = false;              // it was not waited for any longer
+  GstClockTimeDiff lateness = 0;  // in that case
 };
 
 // From the element's start to its stop. Frames are put in by the streaming thread and taken out by one
@@ -65,10 +81,12 @@ class DetectQueue {
   bool can_repeat() const noexcept { return since_computed_ >= 0 && !reopened_; }
 
   // Queues `buffer` (taken over, whatever happens), which holds `view`; it is read before this returns.
-  // `config`: what the properties that may change say now. late: do not compute it if an earlier
-  // frame's map can stand for its own.
+  // `config`: what the properties that may change say now. A frame whose result is not there within its slack
+  // leaves with the last map of its stream, or with none; its own stands for the frames after it, when
+  // it is there. One whose result cannot be expected within its slack leaves at once; it is computed for
+  // those after it only where fewer than max_in_flight frames are being computed.
   void push(GstBuffer* buffer, const FrameView& view, const DetectConfig& config, const FrameTimes& times,
-            bool late);
+            const FrameBudget& budget);
   // Queues a buffer to be passed on as it is.
   void push_untouched(GstBuffer* buffer);
 
@@ -111,17 +129,32 @@ class DetectQueue {
     int width = 0, height = 0;
     float threshold = 0;
     FrameTimes times;
-    std::shared_ptr<const DetectModel> model;
+    int64_t number = 0;         // counts all that came
+    int64_t looked_at = 0;      // counts those that are not untouched
+    GstClockTime lateness = 0;  // when it came
     std::chrono::steady_clock::time_point arrived;
-    std::shared_ptr<Ticket> ticket;  // of a computed one, as are the others
+    std::optional<std::chrono::steady_clock::time_point> deadline;
+    bool late = false;  // leaves without being waited for, or any longer
     std::shared_ptr<StreamState> stream;
+    // Of one that is computed.
+    std::shared_ptr<const DetectModel> model;
+    std::shared_ptr<Ticket> ticket;
     std::future<Result> result;
   };
 
-  bool skip(int interval, bool late);
+  enum class Plan { Repeat, PassOn, Compute, ComputeForOthers };
+  struct Took {
+    double held_ms, inference_ms;
+    int batch;
+  };
+
+  Plan plan_for(const DetectConfig& config, const FrameTimes& times, const FrameBudget& budget);
   void submit(Frame& frame, const FrameView& view, const DetectConfig& config);
-  void finish(Frame& frame);
+  static Frame without_result(Frame& frame, int64_t number);
   void enqueue(Frame frame);
+  void finish(Frame& frame);
+  void take_overdue(int64_t up_to);
+  Took take_result(Frame& frame);
   static void drop(std::deque<Frame>& frames) noexcept;
 
   const std::shared_ptr<DetectSignal> signal_;
@@ -132,6 +165,9 @@ class DetectQueue {
 
   // Under the signal's mutex.
   std::deque<Frame> frames_;
+  std::deque<Frame>
+      overdue_;  // whose buffers leave, or have left, without the results that are still to come
+  DetectPace pace_;
   bool leaving_ = false;  // a frame was taken out and has not left yet
   GstFlowReturn flow_ = GST_FLOW_OK;
   unsigned cleared_ = 0;         // how often
@@ -140,17 +176,18 @@ class DetectQueue {
   std::atomic<bool> reopened_{false};  // since the last push()
 
   // Of the streaming thread.
+  int64_t pushed_ = 0, looked_at_ = 0;
   int since_computed_ = -1;  // frames queued since one to compute; -1 = none yet
   int width_ = 0, height_ = 0;
   std::shared_ptr<StreamState> stream_;  // from one forget() to the next
   FrameMask mask_;
 
   // Of the thread that takes frames out.
-  int64_t number_ = -1;  // of the frame taken out last
   RegionTracker tracker_;
   std::shared_ptr<const StreamState> tracked_;  // what tracker_ has followed
   std::unique_ptr<Findings> last_;
-  guint age_ = 0;  // of `last_`
+  int64_t last_looked_at_ = 0;  // of the frame of `last_`
+  std::chrono::steady_clock::time_point last_finished_;
 };
 
 }  // namespace anomaly

@@ -14,6 +14,7 @@
 #include "gst/plugin/gstanomalydetectcaps.h"
 #include "gst/plugin/gstanomalydetectconfig.h"
 #include "gst/plugin/gstanomalydetectevents.h"
+#include "gst/plugin/gstanomalydetectlateness.h"
 #include "gst/plugin/gstanomalydetectmodel.h"
 #include "gst/plugin/gstanomalydetectoutput.h"
 #include "gst/plugin/gstanomalydetectqos.h"
@@ -43,6 +44,7 @@ struct DetectState {
   // These lock themselves.
   DetectStats stats;
   DetectQos qos;
+  DetectLateness lateness;
   EventTracker events;
   ModelSwap swap;
   const std::shared_ptr<DetectSignal> signal = std::make_shared<DetectSignal>();

@@ -8,7 +8,7 @@ namespace anomaly {
 
 void DetectStats::start(int max_in_flight, std::shared_ptr<const BufferMemory> maps) {
   const std::lock_guard<std::mutex> lock(mutex_);
-  frames_ = computed_ = skipped_ = batches_sum_ = 0;
+  frames_ = computed_ = skipped_ = late_ = batches_sum_ = 0;
   inference_sum_ms_ = inference_last_ms_ = held_ms_ = announced_ms_ = 0;
   max_in_flight_ = max_in_flight;
   maps_ = std::move(maps);
@@ -43,13 +43,28 @@ void DetectStats::repeated() {
   ++skipped_;
 }
 
+void DetectStats::late(double held_ms) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  ++late_;
+  held(held_ms);
+}
+
 void DetectStats::computed(double held_ms, double inference_ms, int batch) {
+  computed_late(inference_ms, batch);
   const std::lock_guard<std::mutex> lock(mutex_);
   ++frames_;
+  held(held_ms);
+}
+
+void DetectStats::computed_late(double inference_ms, int batch) {
+  const std::lock_guard<std::mutex> lock(mutex_);
   ++computed_;
   batches_sum_ += static_cast<guint64>(batch);
   inference_sum_ms_ += inference_ms;
   inference_last_ms_ = inference_ms;
+}
+
+void DetectStats::held(double held_ms) {
   // A peak that is forgotten over some dozens of frames: one slow frame must not count for ever, nor too
   // little.
   held_ms_ = std::max(held_ms, held_ms_ + 0.05 * (held_ms - held_ms_));
@@ -81,11 +96,11 @@ GstStructure* DetectStats::to_structure() const {
   share = share_.lock();
   return gst_structure_new(
       "application/x-anomaly-detect-stats", "frames", G_TYPE_UINT64, frames_, "computed", G_TYPE_UINT64,
-      computed_, "skipped", G_TYPE_UINT64, skipped_, "mean-inference-ms", G_TYPE_DOUBLE,
-      computed_ ? inference_sum_ms_ / computed_ : 0.0, "last-inference-ms", G_TYPE_DOUBLE, inference_last_ms_,
-      "model", G_TYPE_STRING, model_.c_str(), "model-path", G_TYPE_STRING, path_.c_str(), "license",
-      G_TYPE_STRING, license_.c_str(), "device", G_TYPE_STRING, device_.c_str(), "method", G_TYPE_STRING,
-      method_.c_str(), "map-buffers", G_TYPE_UINT64, maps_ ? maps_->allocated() : map_buffers_,
+      computed_, "skipped", G_TYPE_UINT64, skipped_, "late", G_TYPE_UINT64, late_, "mean-inference-ms",
+      G_TYPE_DOUBLE, computed_ ? inference_sum_ms_ / computed_ : 0.0, "last-inference-ms", G_TYPE_DOUBLE,
+      inference_last_ms_, "model", G_TYPE_STRING, model_.c_str(), "model-path", G_TYPE_STRING, path_.c_str(),
+      "license", G_TYPE_STRING, license_.c_str(), "device", G_TYPE_STRING, device_.c_str(), "method",
+      G_TYPE_STRING, method_.c_str(), "map-buffers", G_TYPE_UINT64, maps_ ? maps_->allocated() : map_buffers_,
       "engine-users", G_TYPE_UINT, share ? static_cast<guint>(share->users()) : 0u, "mean-batch",
       G_TYPE_DOUBLE, computed_ ? static_cast<double>(batches_sum_) / static_cast<double>(computed_) : 0.0,
       nullptr);

@@ -20,8 +20,12 @@ class DetectStats {
   void stop();
   // What computes from now on.
   void model(const ModelInfo& model, const char* method, const std::shared_ptr<EngineShare>& share);
-  void passed();    // a frame left without being looked at
+  void passed();    // a frame left without metadata
   void repeated();  // a frame left with an earlier frame's map
+  // The frame that left was not waited for any longer, for that long.
+  void late(double held_ms);
+  // A map came too late for its own frame.
+  void computed_late(double inference_ms, int batch);
   // A frame left with its own map. held_ms: from its arrival until the map was there. batch: frames that were
   // computed together.
   void computed(double held_ms, double inference_ms, int batch);
@@ -36,8 +40,10 @@ class DetectStats {
   GstStructure* to_structure() const;
 
  private:
+  void held(double held_ms);  // under the lock
+
   mutable std::mutex mutex_;
-  guint64 frames_ = 0, computed_ = 0, skipped_ = 0, batches_sum_ = 0;
+  guint64 frames_ = 0, computed_ = 0, skipped_ = 0, late_ = 0, batches_sum_ = 0;
   double inference_sum_ms_ = 0, inference_last_ms_ = 0;
   double held_ms_ = 0, announced_ms_ = 0;  // at its worst of late
   int max_in_flight_ = 1;

@@ -33,6 +33,13 @@ void install_stream_properties(GObjectClass* klass) {
           "Nanoseconds that a frame waits for others to make a batch with, where nothing else "
           "is to be computed; 0 = goes with those that are there",
           0, kTimeoutMax, 0, playing));
+  g_object_class_install_property(
+      klass, PROP_MAX_LATENCY,
+      g_param_spec_uint64(
+          "max-latency", "Maximum latency",
+          "Nanoseconds that a frame of a live source may become late by waiting for its result; "
+          "one that would is passed on with the last map and its age. 2^64 - 1 = any",
+          0, G_MAXUINT64, GST_CLOCK_TIME_NONE, playing));
 }
 
 bool set_stream_property(StreamConfig& config, guint id, const GValue* value) {
@@ -47,6 +54,9 @@ bool set_stream_property(StreamConfig& config, guint id, const GValue* value) {
       return true;
     case PROP_BATCH_TIMEOUT:
       config.batch_timeout = g_value_get_uint64(value);
+      return true;
+    case PROP_MAX_LATENCY:
+      config.max_latency = g_value_get_uint64(value);
       return true;
     default:
       return false;
@@ -63,6 +73,9 @@ bool get_stream_property(const StreamConfig& config, guint id, GValue* value) {
       return true;
     case PROP_BATCH_TIMEOUT:
       g_value_set_uint64(value, config.batch_timeout);
+      return true;
+    case PROP_MAX_LATENCY:
+      g_value_set_uint64(value, config.max_latency);
       return true;
     default:
       return false;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The properties by which several anomalydetect get on with each other on one engine.
+// The properties by which anomalydetect gets on with others on its engine, and with a live source.
 #pragma once
 
 #include <gst/gst.h>
@@ -13,6 +13,7 @@ enum StreamProperty : guint {
   PROP_ENGINE_ID = 300,  // behind those of DetectProperty, EventProperty and RegionProperty
   PROP_BATCH_SIZE,
   PROP_BATCH_TIMEOUT,
+  PROP_MAX_LATENCY,
 };
 
 struct StreamConfig {
@@ -20,6 +21,7 @@ struct StreamConfig {
   std::string engine_id;  // empty: none
   int batch_size = 1;
   guint64 batch_timeout = 0;  // nanoseconds
+  GstClockTime max_latency = GST_CLOCK_TIME_NONE;
 };
 
 void install_stream_properties(GObjectClass* klass);

@@ -136,7 +136,7 @@ GST_START_TEST(test_values_out_of_range) {
   static const struct {
     const char* name;
     gint value, stays;
-  } table[] = {{"interval", -1, 0},      {"threads", -1, 0},
+  } table[] = {{"interval", -2, 0},      {"threads", -1, 0},
                {"threads", 1025, 0},     {"max-in-flight", 0, 1},
                {"max-in-flight", 65, 1}, {"segmentation-width", -5, 0},
                {"normalization", 3, 0},  {"segmentation-height", 8193, 0}};
@@ -177,6 +177,10 @@ GST_START_TEST(test_mutability) {
                {"latent", GST_PARAM_MUTABLE_READY},
                {"seed", GST_PARAM_MUTABLE_READY},
                {"threads", GST_PARAM_MUTABLE_READY},
+               {"engine-id", GST_PARAM_MUTABLE_READY},
+               {"batch-size", GST_PARAM_MUTABLE_PLAYING},
+               {"batch-timeout", GST_PARAM_MUTABLE_PLAYING},
+               {"max-latency", GST_PARAM_MUTABLE_PLAYING},
                {"max-in-flight", GST_PARAM_MUTABLE_READY}};
   GstElement* element = gst_element_factory_make("anomalydetect", nullptr);
   for (const auto& row : table) {
