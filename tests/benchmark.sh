@@ -41,6 +41,8 @@ if [ -e "$video" ]; then
     echo "anomalydetect $properties"
     "$build/tests/gst/bench_pipeline" "$video" "$compact" "$properties"
   done
+  section "four streams on one engine, one live stream: $(basename "$video")"
+  "$build/tests/gst/bench_streams" "$video" "$compact"
   section "normalization over time: $(basename "$video"), drawn drives"
   "$build/tests/gst/bench_temporal" "$compact" "$video"
 fi
