@@ -77,7 +77,7 @@ for tool in "${tools[@]}"; do
     tsan)
       configure "$root/build-tsan" thread
       # Not publishkafka: librdkafka starts its threads with thrd_create(), which gcc's ThreadSanitizer does not know.
-      mapfile -t chosen < <(names "$root/build-tsan" | grep -v publishkafka | grep -E '^engine/engine$|^gst/(detect|publish|overlay)' | sed 's,^[^/]*/,,')
+      mapfile -t chosen < <(names "$root/build-tsan" | grep -v publishkafka | grep -E '^engine/(engine|batching|sharing)$|^gst/(detect|publish|overlay)' | sed 's,^[^/]*/,,')
       ninja -C "$root/build-tsan" tests/libtsan-glib.so >&2
       export TSAN_OPTIONS=suppressions=$root/tests/tsan.supp:halt_on_error=0:second_deadlock_stack=1 OMP_NUM_THREADS=1
       stage run "$root/build-tsan" "${chosen[@]}"

@@ -22,6 +22,10 @@ GstClockTime nanoseconds_of(Clock::duration time) {
       std::max(std::chrono::duration_cast<std::chrono::nanoseconds>(time).count(), int64_t{0}));
 }
 
+int64_t nanoseconds_or_unknown(GstClockTime time) {
+  return GST_CLOCK_TIME_IS_VALID(time) ? static_cast<int64_t>(time) : -1;
+}
+
 }  // namespace
 
 DetectQueue::DetectQueue(std::shared_ptr<const DetectModel> model, int max_in_flight,
@@ -51,34 +55,28 @@ void DetectQueue::push(GstBuffer* buffer, const FrameView& view, const DetectCon
   frame.buffer = buffer;
   try {
     if (reopened_.exchange(false)) forget();  // no frame that could be repeated has come through
-    frame.arrived = Clock::now();
-    if (budget.slack) frame.deadline = after(frame.arrived, *budget.slack);
-    frame.lateness = budget.lateness;
-    frame.width = view.width;
-    frame.height = view.height;
-    frame.times = times;
     // Regions of a frame of another size would lie elsewhere on this one.
     if (view.width != width_ || view.height != height_) forget();
-    width_ = view.width;
-    height_ = view.height;
+    frame.width = width_ = view.width;
+    frame.height = height_ = view.height;
     if (!stream_) stream_ = std::make_shared<StreamState>();
-    frame.stream = stream_;
-    frame.looked_at = looked_at_++;
+    frame.origin = {pushed_++, looked_at_++, times, Clock::now(), stream_};
+    frame.lateness = budget.lateness;
+    if (budget.slack) frame.deadline = after(frame.origin.arrived, *budget.slack);
     const Plan plan = plan_for(config, times, budget);
     if (plan == Plan::Repeat || plan == Plan::PassOn) {
       if (since_computed_ >= 0 && since_computed_ < G_MAXINT) ++since_computed_;
-      frame.kind = Kind::Repeated;
       frame.late = plan == Plan::PassOn;
     } else {
       since_computed_ = 0;
       submit(frame, view, config);
       if (plan == Plan::ComputeForOthers) {
         const std::lock_guard<std::mutex> lock(signal_->mutex);
-        overdue_.push_back(without_result(frame, pushed_));
+        wait_no_longer(frame);
       }
     }
   } catch (...) {
-    if (frame.ticket) frame.ticket->cancelled = true;
+    if (frame.pending) frame.pending->ticket->cancelled = true;
     gst_buffer_unref(buffer);
     throw;
   }
@@ -93,49 +91,36 @@ DetectQueue::Plan DetectQueue::plan_for(const DetectConfig& config, const FrameT
   const int interval = config.interval < 0 ? pace_.interval() : config.interval;
   if (since_computed_ >= 0 && (budget.late || since_computed_ < interval)) return Plan::Repeat;
   if (!budget.slack) return Plan::Compute;
-  const auto computing = [](const Frame& frame) { return frame.ticket && !frame.ticket->ready; };
-  const auto count = std::count_if(frames_.begin(), frames_.end(), computing) +
-                     std::count_if(overdue_.begin(), overdue_.end(), computing);
+  const auto computing = [](const std::unique_ptr<Pending>& p) { return p && !p->ticket->ready; };
+  const auto count =
+      std::count_if(frames_.begin(), frames_.end(), [&](const Frame& f) { return computing(f.pending); }) +
+      std::count_if(overdue_.begin(), overdue_.end(), computing);
   if (static_cast<size_t>(count) >= max_in_flight_) return Plan::PassOn;
   return *budget.slack == 0 || pace_.expected() > *budget.slack ? Plan::ComputeForOthers : Plan::Compute;
 }
 
-// What `frame` would have waited for; the frame itself waits no longer.
-DetectQueue::Frame DetectQueue::without_result(Frame& frame, int64_t number) {
-  Frame overdue = std::move(frame);
-  frame = {};
-  frame.kind = Kind::Repeated;
-  frame.buffer = std::exchange(overdue.buffer, nullptr);
-  frame.width = overdue.width;
-  frame.height = overdue.height;
-  frame.times = overdue.times;
-  frame.number = overdue.number;
-  frame.looked_at = overdue.looked_at;
-  frame.arrived = overdue.arrived;
-  frame.lateness = overdue.lateness;
-  frame.stream = overdue.stream;
+// The frame leaves without its result, which stands for later ones. Under the signal's mutex.
+void DetectQueue::wait_no_longer(Frame& frame) {
+  overdue_.push_back(std::move(frame.pending));
   frame.late = true;
-  overdue.number = number;
-  return overdue;
 }
 
 void DetectQueue::push_untouched(GstBuffer* buffer) {
   Frame frame;
   frame.buffer = buffer;
+  frame.untouched = true;
+  frame.origin.number = pushed_++;
   enqueue(std::move(frame));
 }
 
 void DetectQueue::enqueue(Frame frame) {
-  frame.number = pushed_++;
-  const auto ticket = frame.ticket;
-  GstBuffer* buffer = frame.buffer;
   {
     const std::lock_guard<std::mutex> lock(signal_->mutex);
     try {
-      frames_.push_back(std::move(frame));
+      frames_.push_back(std::move(frame));  // leaves `frame` as it is where it throws
     } catch (...) {
-      if (ticket) ticket->cancelled = true;
-      gst_buffer_unref(buffer);
+      if (frame.pending) frame.pending->ticket->cancelled = true;
+      gst_buffer_unref(frame.buffer);
       throw;
     }
   }
@@ -147,25 +132,26 @@ void DetectQueue::submit(Frame& frame, const FrameView& view, const DetectConfig
   Request request;
   request.frame = engine.ingest(view, model_->segmentation_width, model_->segmentation_height);
 
-  frame.kind = Kind::Computed;
-  frame.model = model_;
-  frame.ticket = std::make_shared<Ticket>();
-  frame.threshold = static_cast<float>(config.threshold < 0 ? engine.model().threshold : config.threshold);
+  auto pending = std::make_unique<Pending>();
+  pending->origin = frame.origin;
+  pending->model = model_;
+  pending->ticket = std::make_shared<Ticket>();
+  pending->threshold = static_cast<float>(config.threshold < 0 ? engine.model().threshold : config.threshold);
   request.caller = config.streams.caller;
   request.batch_size = config.streams.batch_size;
   request.batch_timeout = std::chrono::nanoseconds(config.streams.batch_timeout);
   request.settings = model_->settings;
-  request.threshold = frame.threshold;
+  request.threshold = pending->threshold;
   request.min_area = static_cast<int64_t>(config.min_area);
   request.roi = config.roi;
   request.mask = mask_.at(config.regions.mask, view.width, view.height);
   request.classes = class_set(config.regions.classes, engine.model().classes);
   request.maps = config.attach;
   request.memory = memory_;
-  request.stream = frame.stream;
-  if (GST_CLOCK_TIME_IS_VALID(frame.times.running)) request.time = static_cast<int64_t>(frame.times.running);
-  request.cancelled = std::shared_ptr<const std::atomic<bool>>(frame.ticket, &frame.ticket->cancelled);
-  request.done = [signal = signal_, ticket = frame.ticket] {
+  request.stream = frame.origin.stream;
+  request.time = nanoseconds_or_unknown(frame.origin.times.running);
+  request.cancelled = std::shared_ptr<const std::atomic<bool>>(pending->ticket, &pending->ticket->cancelled);
+  request.done = [signal = signal_, ticket = pending->ticket] {
     {
       const std::lock_guard<std::mutex> lock(signal->mutex);
       ticket->ready = true;
@@ -173,7 +159,8 @@ void DetectQueue::submit(Frame& frame, const FrameView& view, const DetectConfig
     }
     signal->changed.notify_all();
   };
-  frame.result = engine.submit(std::move(request));
+  pending->result = engine.submit(std::move(request));
+  frame.pending = std::move(pending);
 }
 
 GstFlowReturn DetectQueue::wait_for_room() noexcept {
@@ -198,7 +185,9 @@ GstFlowReturn DetectQueue::pop(bool idle, FinishedFrame* out) {
   {
     std::unique_lock<std::mutex> lock(signal_->mutex);
     const auto ready = [this] {
-      return !frames_.empty() && (!frames_.front().ticket || frames_.front().ticket->ready);
+      if (frames_.empty()) return false;
+      const auto& pending = frames_.front().pending;
+      return !pending || pending->ticket->ready;
     };
     const auto due = [this] { return frames_.empty() ? std::nullopt : frames_.front().deadline; };
     while (!signal_->interrupted && flow_ == GST_FLOW_OK && !ready() && (idle || !frames_.empty())) {
@@ -210,8 +199,7 @@ GstFlowReturn DetectQueue::pop(bool idle, FinishedFrame* out) {
     popped_cleared_ = cleared_;
     if (signal_->interrupted) return GST_FLOW_FLUSHING;
     if (flow_ != GST_FLOW_OK || frames_.empty()) return flow_;
-    Frame& front = frames_.front();
-    if (!ready()) overdue_.push_back(without_result(front, front.number));
+    if (!ready()) wait_no_longer(frames_.front());
     frame = std::move(frames_.front());
     frames_.pop_front();
     leaving_ = true;
@@ -223,9 +211,9 @@ GstFlowReturn DetectQueue::pop(bool idle, FinishedFrame* out) {
     gst_buffer_unref(frame.buffer);
     throw;
   }
-  *out = {frame.buffer, frame.times, frame.late};
+  *out = {frame.buffer, frame.origin.times, frame.late};
   if (frame.late) {
-    const auto held = Clock::now() - frame.arrived;
+    const auto held = Clock::now() - frame.origin.arrived;
     stats_.late(std::chrono::duration<double, std::milli>(held).count());
     out->lateness = static_cast<GstClockTimeDiff>(frame.lateness + nanoseconds_of(held));
   }
@@ -233,7 +221,8 @@ GstFlowReturn DetectQueue::pop(bool idle, FinishedFrame* out) {
 }
 
 bool DetectQueue::left(GstFlowReturn flow) noexcept {
-  std::deque<Frame> rest, overdue;
+  std::deque<Frame> rest;
+  Overdue overdue;
   {
     const std::lock_guard<std::mutex> lock(signal_->mutex);
     if (cleared_ != popped_cleared_) return false;
@@ -242,8 +231,7 @@ bool DetectQueue::left(GstFlowReturn flow) noexcept {
     if (flow != GST_FLOW_OK) rest.swap(frames_), overdue.swap(overdue_);
   }
   signal_->changed.notify_all();
-  drop(rest);
-  drop(overdue);
+  drop(rest, overdue);
   return true;
 }
 
@@ -255,15 +243,16 @@ bool DetectQueue::resume() noexcept {
 }
 
 void DetectQueue::finish(Frame& frame) {
-  if (frame.kind == Kind::Untouched) {
+  if (frame.untouched) {
     stats_.passed();
     return;
   }
-  take_overdue(frame.number);
-  if (frame.kind == Kind::Computed) {
-    const Took took = take_result(frame);
+  const Origin& origin = frame.origin;
+  take_overdue(origin.number);
+  if (frame.pending) {
+    const Took took = take_result(*frame.pending);
     stats_.computed(took.held_ms, took.inference_ms, took.batch);
-  } else if (last_ && tracked_ == frame.stream) {
+  } else if (last_ && tracked_ == origin.stream) {
     stats_.repeated();
   } else {  // nothing stands for a late one yet
     stats_.passed();
@@ -272,55 +261,60 @@ void DetectQueue::finish(Frame& frame) {
   // Only the buffer's own structure is copied where somebody else holds it: the pixels are shared.
   frame.buffer = gst_buffer_make_writable(frame.buffer);
   last_->attach(frame.buffer, frame.width, frame.height,
-                static_cast<guint>(frame.looked_at - last_looked_at_), frame.number);
+                static_cast<guint>(origin.looked_at - last_looked_at_), origin.number);
 }
 
-// The results that have come too late for their own frames, of frames before `up_to` and itself.
+// The results that have come too late for their own frames, up to the frame of this number.
 void DetectQueue::take_overdue(int64_t up_to) {
   for (;;) {
-    Frame frame;
+    std::unique_ptr<Pending> pending;
     {
       const std::lock_guard<std::mutex> lock(signal_->mutex);
-      if (overdue_.empty() || overdue_.front().number > up_to || !overdue_.front().ticket->ready) return;
-      frame = std::move(overdue_.front());
+      if (overdue_.empty() || overdue_.front()->origin.number > up_to || !overdue_.front()->ticket->ready)
+        return;
+      pending = std::move(overdue_.front());
       overdue_.pop_front();
     }
-    const Took took = take_result(frame);
+    const Took took = take_result(*pending);
     stats_.computed_late(took.inference_ms, took.batch);
   }
 }
 
-DetectQueue::Took DetectQueue::take_result(Frame& frame) {
-  Result result = frame.result.get();
-  const auto finished = frame.ticket->finished;
-  const auto alone = finished - std::max(frame.arrived, last_finished_);
+DetectQueue::Took DetectQueue::take_result(Pending& pending) {
+  Result result = pending.result.get();
+  const Origin& origin = pending.origin;
+  const auto finished = pending.ticket->finished;
+  const auto alone = finished - std::max(origin.arrived, last_finished_);
   last_finished_ = finished;
   {
     const std::lock_guard<std::mutex> lock(signal_->mutex);
-    pace_.computed(nanoseconds_of(finished - frame.arrived), nanoseconds_of(alone));
+    pace_.computed(nanoseconds_of(finished - origin.arrived), nanoseconds_of(alone));
   }
-  const Took took = {std::chrono::duration<double, std::milli>(finished - frame.arrived).count(),
+  const Took took = {std::chrono::duration<double, std::milli>(finished - origin.arrived).count(),
                      result.inference_ms, result.batch};
-  if (result.scene_cut || frame.stream != tracked_) tracker_.forget();
-  tracked_ = frame.stream;
-  const bool timed = GST_CLOCK_TIME_IS_VALID(frame.times.running);
-  const auto sightings = tracker_.update(result.statistics.regions, frame.number,
-                                         timed ? static_cast<int64_t>(frame.times.running) : -1);
-  last_ = std::make_unique<Findings>(std::move(result), sightings, *memory_, frame.threshold, *frame.model);
-  last_looked_at_ = frame.looked_at;
+  if (result.scene_cut || origin.stream != tracked_) tracker_.forget();
+  tracked_ = origin.stream;
+  const auto sightings =
+      tracker_.update(result.statistics.regions, origin.number, nanoseconds_or_unknown(origin.times.running));
+  last_ =
+      std::make_unique<Findings>(std::move(result), sightings, *memory_, pending.threshold, *pending.model);
+  last_looked_at_ = origin.looked_at;
   return took;
 }
 
-void DetectQueue::drop(std::deque<Frame>& frames) noexcept {
+void DetectQueue::drop(std::deque<Frame>& frames, Overdue& overdue) noexcept {
   for (Frame& frame : frames) {
-    if (frame.ticket) frame.ticket->cancelled = true;
-    if (frame.buffer) gst_buffer_unref(frame.buffer);
+    if (frame.pending) frame.pending->ticket->cancelled = true;
+    gst_buffer_unref(frame.buffer);
   }
+  for (const auto& pending : overdue) pending->ticket->cancelled = true;
   frames.clear();
+  overdue.clear();
 }
 
 void DetectQueue::reopen() noexcept {
-  std::deque<Frame> all, overdue;
+  std::deque<Frame> all;
+  Overdue overdue;
   {
     const std::lock_guard<std::mutex> lock(signal_->mutex);
     all.swap(frames_);
@@ -330,8 +324,7 @@ void DetectQueue::reopen() noexcept {
     ++cleared_;
   }
   reopened_ = true;
-  drop(all);
-  drop(overdue);
+  drop(all, overdue);
 }
 
 void DetectQueue::clear() noexcept {
@@ -343,12 +336,13 @@ void DetectQueue::clear() noexcept {
 void DetectQueue::forget() noexcept {
   since_computed_ = -1;
   stream_.reset();
-  std::deque<Frame> overdue;
+  std::deque<Frame> none;
+  Overdue overdue;
   {
     const std::lock_guard<std::mutex> lock(signal_->mutex);
     overdue.swap(overdue_);
   }
-  drop(overdue);
+  drop(none, overdue);
 }
 
 }  // namespace anomaly

@@ -122,24 +122,31 @@ class DetectQueue {
     bool ready = false;  // under the signal's mutex, as is `finished`
     std::chrono::steady_clock::time_point finished;
   };
-  enum class Kind { Untouched, Repeated, Computed };
-  struct Frame {
-    Kind kind = Kind::Untouched;
-    GstBuffer* buffer = nullptr;
-    int width = 0, height = 0;
-    float threshold = 0;
+  // Where a frame comes from.
+  struct Origin {
+    int64_t number = 0;     // counts all that came
+    int64_t looked_at = 0;  // counts those that are not untouched
     FrameTimes times;
-    int64_t number = 0;         // counts all that came
-    int64_t looked_at = 0;      // counts those that are not untouched
-    GstClockTime lateness = 0;  // when it came
     std::chrono::steady_clock::time_point arrived;
-    std::optional<std::chrono::steady_clock::time_point> deadline;
-    bool late = false;  // leaves without being waited for, or any longer
     std::shared_ptr<StreamState> stream;
-    // Of one that is computed.
+  };
+  // A result that is to come.
+  struct Pending {
+    Origin origin;
+    float threshold = 0;
     std::shared_ptr<const DetectModel> model;
     std::shared_ptr<Ticket> ticket;
     std::future<Result> result;
+  };
+  struct Frame {
+    GstBuffer* buffer = nullptr;
+    bool untouched = false;
+    int width = 0, height = 0;
+    Origin origin;
+    GstClockTime lateness = 0;  // when it came
+    std::optional<std::chrono::steady_clock::time_point> deadline;
+    bool late = false;                 // leaves without being waited for, or any longer
+    std::unique_ptr<Pending> pending;  // null: it is not computed, or not waited for
   };
 
   enum class Plan { Repeat, PassOn, Compute, ComputeForOthers };
@@ -150,12 +157,13 @@ class DetectQueue {
 
   Plan plan_for(const DetectConfig& config, const FrameTimes& times, const FrameBudget& budget);
   void submit(Frame& frame, const FrameView& view, const DetectConfig& config);
-  static Frame without_result(Frame& frame, int64_t number);
+  void wait_no_longer(Frame& frame);
   void enqueue(Frame frame);
   void finish(Frame& frame);
   void take_overdue(int64_t up_to);
-  Took take_result(Frame& frame);
-  static void drop(std::deque<Frame>& frames) noexcept;
+  Took take_result(Pending& pending);
+  using Overdue = std::deque<std::unique_ptr<Pending>>;
+  static void drop(std::deque<Frame>& frames, Overdue& overdue) noexcept;
 
   const std::shared_ptr<DetectSignal> signal_;
   DetectStats& stats_;
@@ -165,8 +173,7 @@ class DetectQueue {
 
   // Under the signal's mutex.
   std::deque<Frame> frames_;
-  std::deque<Frame>
-      overdue_;  // whose buffers leave, or have left, without the results that are still to come
+  Overdue overdue_;  // of frames that leave, or have left, without them
   DetectPace pace_;
   bool leaving_ = false;  // a frame was taken out and has not left yet
   GstFlowReturn flow_ = GST_FLOW_OK;
