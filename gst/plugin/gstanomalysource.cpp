@@ -273,11 +273,13 @@ static GstClockTime place(GstAnomalySource* self, const anomaly::SourceItem& ite
   return std::max(own->next, static_cast<GstClockTime>(std::max<GstClockTimeDiff>(time, 0)));
 }
 
-static GstFlowReturn give(GstAnomalySource* self, const anomaly::SourceItem& item, GstBuffer** out) {
+static GstFlowReturn give(GstAnomalySource* self, anomaly::SourceItem item, GstBuffer** out) {
   anomaly::Source* own = self->own;
-  GstCaps* caps = gst_sample_get_caps(item.frame.get());
-  if (caps && (!own->caps || !gst_caps_is_equal(caps, own->caps))) {
-    if (!gst_base_src_set_caps(GST_BASE_SRC(self), caps)) {
+  GstCaps* caps = item.caps.get();
+  if (!own->caps || !gst_caps_is_equal(caps, own->caps)) {
+    // The event itself fails only with the next buffer, and then for no reason that anybody could read.
+    if (!gst_pad_peer_query_accept_caps(GST_BASE_SRC_PAD(self), caps) ||
+        !gst_base_src_set_caps(GST_BASE_SRC(self), caps)) {
       if (GST_PAD_IS_FLUSHING(GST_BASE_SRC_PAD(self))) return GST_FLOW_FLUSHING;
       GST_ELEMENT_ERROR(
           self, STREAM, FORMAT,
@@ -291,7 +293,7 @@ static GstFlowReturn give(GstAnomalySource* self, const anomaly::SourceItem& ite
     if (gst_video_info_from_caps(&info, caps) && info.fps_n > 0)
       own->duration = gst_util_uint64_scale_int(GST_SECOND, info.fps_d, info.fps_n);
   }
-  GstBuffer* buffer = gst_buffer_copy(gst_sample_get_buffer(item.frame.get()));
+  GstBuffer* buffer = gst_buffer_make_writable(item.frame.release());
   const GstClockTime pts = place(self, item);
   GST_BUFFER_PTS(buffer) = pts;
   GST_BUFFER_DTS(buffer) = GST_CLOCK_TIME_NONE;
@@ -354,7 +356,7 @@ static GstFlowReturn gst_anomaly_source_create(GstPushSrc* push, GstBuffer** out
       if (own->lost.exchange(false))
         GST_ELEMENT_INFO(self, RESOURCE, READ, ("Video comes from \"%s\" again.", where.c_str()), (nullptr));
     }
-    return give(self, item, out);
+    return give(self, std::move(item), out);
   }
 }
 

@@ -24,21 +24,19 @@ GstClockTime duration_of(GstCaps* caps) {
   return gst_util_uint64_scale_int(GST_SECOND, info.fps_d, info.fps_n);
 }
 
+// Where nothing has come for `sink`.
+void complain_unlinked(GstElement* element, GstElement* sink) {
+  GstPad* into = gst_element_get_static_pad(sink, "sink");
+  if (!gst_pad_is_linked(into))
+    GST_ELEMENT_ERROR(element, STREAM, WRONG_TYPE, ("There is no video in it."), (nullptr));
+  gst_object_unref(into);
+}
+
 bool link_to(GstPad* pad, GstElement* sink) {
   GstPad* into = gst_element_get_static_pad(sink, "sink");
   const bool linked = !gst_pad_is_linked(into) && GST_PAD_LINK_SUCCESSFUL(gst_pad_link(pad, into));
   gst_object_unref(into);
   return linked;
-}
-
-// Of an RTSP session, the first video alone is asked for.
-gboolean select_video(GstElement* source, [[maybe_unused]] guint number, GstCaps* caps,
-                      [[maybe_unused]] gpointer data) {
-  const char* media = gst_structure_get_string(gst_caps_get_structure(caps, 0), "media");
-  if (g_strcmp0(media, "video") != 0) return FALSE;
-  const bool first = !g_object_get_data(G_OBJECT(source), "anomaly-video");
-  g_object_set_data(G_OBJECT(source), "anomaly-video", source);
-  return first;
 }
 
 }  // namespace
@@ -67,7 +65,10 @@ SourceInput::SourceInput(const SourceLocation& location, const SourceConfig& con
     gst_app_sink_set_callbacks(GST_APP_SINK(sink_), &callbacks, this, nullptr);
     switch (location.kind) {
       case SourceLocation::Kind::Uri:
-        build_uri();
+        if (g_ascii_strncasecmp(location.uri.c_str(), "rtsp", 4) == 0)
+          build_rtsp();
+        else
+          build_uri();
         break;
       case SourceLocation::Kind::Pictures:
         build_pictures();
@@ -138,14 +139,10 @@ void SourceInput::link_first(GstElement* decoder) {
                      if (video) link_to(pad, static_cast<SourceInput*>(data)->sink_);
                    }),
                    this);
-  g_signal_connect(
-      decoder, "no-more-pads", G_CALLBACK(+[](GstElement* element, gpointer data) {
-        GstPad* into = gst_element_get_static_pad(static_cast<SourceInput*>(data)->sink_, "sink");
-        if (!gst_pad_is_linked(into))
-          GST_ELEMENT_ERROR(element, STREAM, WRONG_TYPE, ("There is no video in it."), (nullptr));
-        gst_object_unref(into);
-      }),
-      this);
+  g_signal_connect(decoder, "no-more-pads", G_CALLBACK(+[](GstElement* element, gpointer data) {
+                     complain_unlinked(element, static_cast<SourceInput*>(data)->sink_);
+                   }),
+                   this);
 }
 
 void SourceInput::build_uri() {
@@ -156,6 +153,45 @@ void SourceInput::build_uri() {
                    }),
                    this);
   link_first(decoder);
+}
+
+// Every stream is asked for, and goes somewhere: servers that share a stream's pipeline among their clients
+// stand still where one of its parts is not wanted, and rtspsrc fails where the first packet finds nobody.
+void SourceInput::build_rtsp() {
+  GError* error = nullptr;
+  GstElement* source = gst_element_make_from_uri(GST_URI_SRC, location_.uri.c_str(), nullptr, &error);
+  if (!source) {
+    const std::string why = error ? error->message : "no element reads it";
+    g_clear_error(&error);
+    throw std::runtime_error(why);
+  }
+  gst_bin_add(GST_BIN(pipeline_), source);
+  rtsp_decoder_ = add("decodebin");
+  link_first(rtsp_decoder_);
+  g_signal_connect(source, "pad-added", G_CALLBACK(+[](GstElement*, GstPad* pad, gpointer self) {
+                     static_cast<SourceInput*>(self)->take_stream(pad);
+                   }),
+                   this);
+  g_signal_connect(source, "no-more-pads", G_CALLBACK(+[](GstElement* element, gpointer self) {
+                     complain_unlinked(element, static_cast<SourceInput*>(self)->rtsp_decoder_);
+                   }),
+                   this);
+  set_up(source);
+}
+
+void SourceInput::take_stream(GstPad* pad) {
+  GstCaps* caps = gst_pad_query_caps(pad, nullptr);
+  const bool known = !gst_caps_is_any(caps) && !gst_caps_is_empty(caps);
+  const char* media = known ? gst_structure_get_string(gst_caps_get_structure(caps, 0), "media") : nullptr;
+  const bool video = g_strcmp0(media, "video") == 0;
+  gst_caps_unref(caps);
+  if (video && link_to(pad, rtsp_decoder_)) return;
+  GstElement* rest = gst_element_factory_make("fakesink", nullptr);
+  if (!rest) return;
+  g_object_set(rest, "sync", FALSE, "async", FALSE, nullptr);
+  gst_bin_add(GST_BIN(pipeline_), rest);
+  link_to(pad, rest);
+  gst_element_sync_state_with_parent(rest);
 }
 
 void SourceInput::set_up(GstElement* source) {
@@ -172,7 +208,6 @@ void SourceInput::set_up(GstElement* source) {
       g_object_set(source, "protocols", GST_RTSP_LOWER_TRANS_TCP, nullptr);
     if (config_.transport == SourceTransport::Udp)
       g_object_set(source, "protocols", GST_RTSP_LOWER_TRANS_UDP | GST_RTSP_LOWER_TRANS_UDP_MCAST, nullptr);
-    g_signal_connect(source, "select-stream", G_CALLBACK(select_video), nullptr);
   }
   listener_.on_source(source);
 }
@@ -251,12 +286,19 @@ void SourceInput::measure_latency(GstCaps* caps) {
 
 GstFlowReturn SourceInput::take(GstAppSink* sink) {
   SourceItem item;
-  item.frame.reset(gst_app_sink_pull_sample(sink));
-  if (!item.frame) return GST_FLOW_EOS;
-  const GstBuffer* buffer = gst_sample_get_buffer(item.frame.get());
-  if (!buffer) return GST_FLOW_OK;
-  item.running_time = gst_segment_to_running_time(gst_sample_get_segment(item.frame.get()), GST_FORMAT_TIME,
-                                                  GST_BUFFER_PTS(buffer));
+  // Not kept: appsink uses it again.
+  GstSample* sample = gst_app_sink_pull_sample(sink);
+  if (!sample) return GST_FLOW_EOS;
+  GstBuffer* buffer = gst_sample_get_buffer(sample);
+  GstCaps* caps = gst_sample_get_caps(sample);
+  if (buffer && caps) {
+    item.frame.reset(gst_buffer_ref(buffer));
+    item.caps.reset(gst_caps_ref(caps));
+    item.running_time =
+        gst_segment_to_running_time(gst_sample_get_segment(sample), GST_FORMAT_TIME, GST_BUFFER_PTS(buffer));
+  }
+  gst_sample_unref(sample);
+  if (!item.frame) return GST_FLOW_OK;
   if (live_ && GST_CLOCK_TIME_IS_VALID(item.running_time)) {
     GstClock* clock = gst_element_get_clock(GST_ELEMENT(sink));
     item.clock = clock;
@@ -264,7 +306,7 @@ GstFlowReturn SourceInput::take(GstAppSink* sink) {
       item.due = gst_element_get_base_time(GST_ELEMENT(sink)) + item.running_time;
       gst_object_unref(clock);
     }
-    if (!connected_) measure_latency(gst_sample_get_caps(item.frame.get()));
+    if (!connected_) measure_latency(item.caps.get());
   }
   item.anew = anew_.exchange(false);
   item.connected = !connected_;

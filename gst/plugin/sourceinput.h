@@ -59,6 +59,8 @@ class SourceInput {
  private:
   GstElement* add(const char* factory);
   void build_uri();
+  void build_rtsp();
+  void take_stream(GstPad* pad);
   void build_pictures();
   void build_test();
   void link_first(GstElement* decoder);
@@ -74,7 +76,7 @@ class SourceInput {
   const Listener listener_;
   const bool live_, paced_;  // paced: a recording, played as if it were live
   GstElement* pipeline_ = nullptr;
-  GstElement* sink_ = nullptr;  // the pipeline's
+  GstElement *sink_ = nullptr, *rtsp_decoder_ = nullptr;  // the pipeline's
   const guint connection_;
   std::atomic<bool> anew_ = true;
   bool connected_ = false;  // of the streaming thread

@@ -2,6 +2,7 @@
 #include "gst/plugin/sourcekeeper.h"
 
 #include <algorithm>
+#include <cstring>
 #include <exception>
 
 namespace anomaly {
@@ -10,6 +11,16 @@ namespace {
 // The time between two looks at a connection.
 GstClockTime look_interval(GstClockTime timeout) {
   return std::clamp<GstClockTime>(timeout / 4, 20 * GST_MSECOND, GST_SECOND);
+}
+
+// "Service Unavailable (503)", which is all that rtspsrc says of an answer, and says it where nobody looks.
+std::string status_of(const char* debug) {
+  const char* line = debug ? std::strrchr(debug, '\n') : nullptr;
+  const auto none = static_cast<GRegexMatchFlags>(0);
+  if (!line || !g_regex_match_simple("^[A-Za-z ]{3,60} \\([1-9][0-9]{2}\\)$", line + 1,
+                                     static_cast<GRegexCompileFlags>(0), none))
+    return "";
+  return std::string(": ") + (line + 1);
 }
 
 }  // namespace
@@ -207,6 +218,7 @@ void SourceKeeper::lost(GError* error, const char* debug) {
   const bool gave = facts_.arrived > opened_, missing = !gave && !missing_.empty();
   std::string reason = missing ? "there is no element for " + missing_ : error->message;
   while (!reason.empty() && reason.back() == '.') reason.pop_back();
+  reason += status_of(debug);
   if (gave) {
     given_ = true;
     attempts_ = 0;

@@ -12,17 +12,17 @@
 
 namespace anomaly {
 
-struct UnrefSample {
-  void operator()(GstSample* sample) const { gst_sample_unref(sample); }
-};
-struct UnrefEvent {
+struct Unref {
+  void operator()(GstBuffer* buffer) const { gst_buffer_unref(buffer); }
+  void operator()(GstCaps* caps) const { gst_caps_unref(caps); }
   void operator()(GstEvent* event) const { gst_event_unref(event); }
 };
 
 // A frame, or tags that come before the next one.
 struct SourceItem {
-  std::unique_ptr<GstSample, UnrefSample> frame;
-  std::unique_ptr<GstEvent, UnrefEvent> tags;
+  std::unique_ptr<GstBuffer, Unref> frame;
+  std::unique_ptr<GstCaps, Unref> caps;  // of the frame
+  std::unique_ptr<GstEvent, Unref> tags;
   GstClockTime running_time = GST_CLOCK_TIME_NONE;  // of the connection
   GstClockTime due = GST_CLOCK_TIME_NONE;  // when that is, by `clock`; none = no frame of a live source
   const GstClock* clock = nullptr;         // to compare with
