@@ -23,6 +23,8 @@ static const gchar* const detector_keys[] = {"model",
                                              "ignore-mask",
                                              "classes",
                                              "threads",
+                                             "engine-id",
+                                             "max-latency",
                                              "segmentation-height",
                                              "segmentation-width",
                                              NULL};
