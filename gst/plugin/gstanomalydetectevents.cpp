@@ -8,6 +8,7 @@ namespace anomaly {
 namespace {
 
 constexpr double kOffOfOn = 0.8;
+guint signal_id = 0;
 
 // From one running time to another; 0 where either is unknown.
 GstClockTime elapsed(GstClockTime from, GstClockTime to) {
@@ -49,6 +50,23 @@ void install_event_properties(GObjectClass* klass) {
                               "Running time between updates of an event that goes on, in nanoseconds; 0 = "
                               "with every frame",
                               0, G_MAXUINT64, GST_SECOND, flags));
+  install(PROP_EVENT_THUMBNAIL,
+          g_param_spec_boolean("event-thumbnail", "Event thumbnail",
+                               "Tell of an event with a small picture of its highest frame", FALSE, flags));
+  /**
+   * GstAnomalyDetect::anomaly-event:
+   * @element: the anomalydetect
+   * @event: what the element message would say, whether or not it is posted
+   *
+   * Emitted when an event starts, goes on and ends, by the thread that is about to push the frame, or that
+   * brings what cuts the event short; the stream waits for the handler.
+   */
+  signal_id = g_signal_new("anomaly-event", G_TYPE_FROM_CLASS(klass), G_SIGNAL_RUN_LAST, 0, nullptr, nullptr,
+                           nullptr, G_TYPE_NONE, 1, GST_TYPE_STRUCTURE);
+}
+
+guint event_signal() {
+  return signal_id;
 }
 
 bool set_event_property(EventSettings& settings, guint id, const GValue* value) {
@@ -70,6 +88,9 @@ bool set_event_property(EventSettings& settings, guint id, const GValue* value) 
       return true;
     case PROP_EVENT_UPDATE_INTERVAL:
       settings.update_interval = g_value_get_uint64(value);
+      return true;
+    case PROP_EVENT_THUMBNAIL:
+      settings.thumbnail = g_value_get_boolean(value);
       return true;
     default:
       return false;
@@ -96,6 +117,9 @@ bool get_event_property(const EventSettings& settings, guint id, GValue* value) 
     case PROP_EVENT_UPDATE_INTERVAL:
       g_value_set_uint64(value, settings.update_interval);
       return true;
+    case PROP_EVENT_THUMBNAIL:
+      g_value_set_boolean(value, settings.thumbnail);
+      return true;
     default:
       return false;
   }
@@ -105,11 +129,12 @@ void EventTracker::reset() {
   const std::lock_guard<std::mutex> lock(mutex_);
   state_ = State::Idle;
   id_ = 0;
+  thumbnail_.reset();
 }
 
 // The event as of its latest frame; it lasted until running time `until`.
 GstStructure* EventTracker::describe(const char* event, GstClockTime until) const {
-  return gst_structure_new(
+  GstStructure* told = gst_structure_new(
       "anomaly", "event", G_TYPE_STRING, event, "id", G_TYPE_UINT, id_, "score", G_TYPE_DOUBLE, latest_.score,
       "peak", G_TYPE_DOUBLE, peak_.score, "on-score", G_TYPE_DOUBLE, on_, "regions", G_TYPE_UINT,
       latest_.regions, "timestamp", G_TYPE_UINT64, latest_.timestamp, "stream-time", G_TYPE_UINT64,
@@ -119,9 +144,12 @@ GstStructure* EventTracker::describe(const char* event, GstClockTime until) cons
       peak_.timestamp, "peak-stream-time", G_TYPE_UINT64, peak_.stream_time, "peak-running-time",
       G_TYPE_UINT64, peak_.running_time, "duration", G_TYPE_UINT64, elapsed(first_.running_time, until),
       "model", G_TYPE_STRING, latest_.model, nullptr);
+  if (thumbnail_) gst_structure_set(told, "thumbnail", GST_TYPE_SAMPLE, thumbnail_.get(), nullptr);
+  return told;
 }
 
-GstStructure* EventTracker::frame(const EventFrame& frame, const EventSettings& settings) {
+GstStructure* EventTracker::frame(const EventFrame& frame, const EventSettings& settings,
+                                  const std::function<Thumbnail()>& picture) {
   const std::lock_guard<std::mutex> lock(mutex_);
   if (!settings.post) {
     state_ = State::Idle;
@@ -133,11 +161,15 @@ GstStructure* EventTracker::frame(const EventFrame& frame, const EventSettings& 
     if (!(frame.score >= on)) return nullptr;
     state_ = State::Pending;
     first_ = peak_ = frame;
+    thumbnail_ = picture ? picture() : nullptr;
     on_ = on;
     quiet_ = false;
   }
   latest_ = frame;
-  if (frame.score > peak_.score) peak_ = frame;
+  if (frame.score > peak_.score) {
+    peak_ = frame;
+    if (picture) thumbnail_ = picture();
+  }
 
   const GstClockTime now = frame.running_time;
   const bool low = !(frame.score >= off);

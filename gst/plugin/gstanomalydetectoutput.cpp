@@ -17,8 +17,14 @@ DetectOutput::DetectOutput(GstElement* element, GstPad* pad, DetectQueue& queue,
       events_(events),
       settings_(std::move(settings)) {}
 
-void DetectOutput::post(GstStructure* structure) {
-  if (structure) gst_element_post_message(element_, gst_message_new_element(GST_OBJECT(element_), structure));
+// To whoever has connected to the signal, and to the bus. Transfer full, or null.
+void DetectOutput::tell_event(GstStructure* event, bool post) {
+  if (!event) return;
+  g_signal_emit(element_, event_signal(), 0, event);
+  if (post)
+    gst_element_post_message(element_, gst_message_new_element(GST_OBJECT(element_), event));
+  else
+    gst_structure_free(event);
 }
 
 void DetectOutput::tell(const FinishedFrame& frame) {
@@ -38,7 +44,12 @@ void DetectOutput::tell(const FinishedFrame& frame) {
   seen.timestamp = GST_BUFFER_PTS(frame.buffer);
   seen.stream_time = frame.times.stream;
   seen.running_time = frame.times.running;
-  post(events_.frame(seen, settings_()));
+  EventSettings settings = settings_();
+  const bool post = settings.post;
+  settings.post |= g_signal_has_handler_pending(element_, event_signal(), 0, FALSE);
+  std::function<Thumbnail()> picture;
+  if (settings.thumbnail) picture = [this, &frame] { return thumbnails_.take(pad_, frame.buffer); };
+  tell_event(events_.frame(seen, settings, picture), post);
 }
 
 GstFlowReturn DetectOutput::next(bool idle, GstBuffer** out) noexcept {
@@ -76,7 +87,7 @@ void DetectOutput::stop_task() {
 }
 
 void DetectOutput::end_event(const char* reason) {
-  post(events_.end(reason));
+  tell_event(events_.end(reason), settings_().post);
 }
 
 }  // namespace anomaly

@@ -10,6 +10,7 @@
 #include "gst/plugin/gstanomalydetectevents.h"
 #include "gst/plugin/gstanomalydetectqos.h"
 #include "gst/plugin/gstanomalydetectqueue.h"
+#include "gst/plugin/gstanomalydetectthumbnail.h"
 
 namespace anomaly {
 
@@ -36,7 +37,7 @@ class DetectOutput {
  private:
   static void push_frames(gpointer self);
   void tell(const FinishedFrame& frame);
-  void post(GstStructure* structure);
+  void tell_event(GstStructure* event, bool post);
 
   GstElement* element_;
   GstPad* pad_;
@@ -45,6 +46,7 @@ class DetectOutput {
   DetectQos& qos_;
   EventTracker& events_;
   const std::function<EventSettings()> settings_;
+  EventThumbnails thumbnails_;  // of the thread that takes frames out
 };
 
 }  // namespace anomaly

@@ -258,6 +258,81 @@ GST_START_TEST(test_element_keeps_quiet) {
 }
 GST_END_TEST
 
+// Whoever has connected is told, in the thread that pushes, whether or not messages are wanted.
+GST_START_TEST(test_signal) {
+  struct Heard {
+    std::string all;
+    GThread* thread = nullptr;
+    static void event(GstElement* element, GstStructure* told, gpointer data) {
+      auto* self = static_cast<Heard*>(data);
+      fail_unless(GST_IS_ELEMENT(element) && gst_structure_has_name(told, "anomaly"));
+      self->all += std::string(gst_structure_get_string(told, "event")) + " ";
+      self->thread = g_thread_self();
+    }
+  };
+  for (const bool post : {false, true}) {
+    Heard heard;
+    Detect detect(std::string("event-on-score=0.001 event-update-interval=0 post-messages=") +
+                  (post ? "true" : "false"));
+    const gulong id = g_signal_connect(detect.element, "anomaly-event", G_CALLBACK(&Heard::event), &heard);
+    push(detect, 0);
+    fail_unless(heard.thread == g_thread_self());
+    push(detect, 1);
+    gst_harness_push_event(detect.harness, gst_event_new_eos());
+    fail_unless(heard.all == "start update end ", "%s", heard.all.c_str());
+    expect_messages(detect, post ? "start 1, update 1, end 1 eos" : "");
+    g_signal_handler_disconnect(detect.element, id);
+  }
+}
+GST_END_TEST
+
+// The frame of the highest score, small, with what was found on it.
+GST_START_TEST(test_thumbnail) {
+  const struct {
+    const char* caps;
+    int width, height;
+  } cases[] = {{"video/x-raw,format=RGB,width=640,height=360,framerate=25/1", 320, 180},
+               {"video/x-raw,format=NV12,width=97,height=55,framerate=0/1", 97, 55},
+               {"video/x-raw,format=GRAY8,width=4000,height=2,framerate=25/1", 320, 1}};
+  for (const auto& [caps, width, height] : cases) {
+    Detect detect("event-on-score=0 event-thumbnail=true event-update-interval=0", caps);
+    for (guint i = 0; i < 3; ++i) {
+      GstBuffer* buffer = gst_buffer_new_allocate(nullptr, detect.info.size, nullptr);
+      gst_buffer_memset(buffer, 0, 128, detect.info.size);
+      GST_BUFFER_PTS(buffer) = i * 40 * GST_MSECOND;
+      fail_unless_equals_int(gst_harness_push(detect.harness, buffer), GST_FLOW_OK);
+    }
+    for (int told = 0; told < 3; ++told) {
+      GstStructure* structure = next_message(detect);
+      fail_unless(structure != nullptr, "%s: no message", caps);
+      GstSample* sample = nullptr;
+      guint64 peak = 1;
+      fail_unless(gst_structure_get(structure, "thumbnail", GST_TYPE_SAMPLE, &sample, "peak-timestamp",
+                                    G_TYPE_UINT64, &peak, nullptr));
+      GstVideoInfo info;
+      fail_unless(gst_video_info_from_caps(&info, gst_sample_get_caps(sample)));
+      fail_unless(info.width == width && info.height == height &&
+                      GST_VIDEO_INFO_FORMAT(&info) == GST_VIDEO_FORMAT_RGB,
+                  "%s: %" GST_PTR_FORMAT, caps, gst_sample_get_caps(sample));
+      GstBuffer* small = gst_sample_get_buffer(sample);
+      fail_unless_equals_uint64(GST_BUFFER_PTS(small), peak);
+      const GstAnomalyMeta* meta = gst_buffer_get_anomaly_meta(small);
+      fail_unless(meta != nullptr && meta->map.width > 0, "%s: no map", caps);
+      guint8 pixel[3] = {};
+      gst_buffer_extract(small, 0, pixel, 3);
+      for (const guint8 value : pixel) fail_unless(value > 120 && value < 136, "%s: %d", caps, value);
+      gst_sample_unref(sample);
+      gst_structure_free(structure);
+    }
+  }
+  Detect without("event-on-score=0");
+  push(without, 0);
+  GstStructure* structure = next_message(without);
+  fail_unless(structure != nullptr && !gst_structure_has_field(structure, "thumbnail"));
+  gst_structure_free(structure);
+}
+GST_END_TEST
+
 static Suite* detectevents_suite() {
   Suite* suite = suite_create("anomalydetect");
   TCase* tc = tcase_create("events");
@@ -273,6 +348,8 @@ static Suite* detectevents_suite() {
   tcase_add_test(tc, test_element_posts);
   tcase_add_test(tc, test_element_ends_events);
   tcase_add_test(tc, test_element_keeps_quiet);
+  tcase_add_test(tc, test_signal);
+  tcase_add_test(tc, test_thumbnail);
   return suite;
 }
 
