@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# Prints every figure of docs/performance.md, with the machine they were measured on. Takes about ten minutes with the
-# published networks' bundle, two without.
+# Prints every figure of docs/performance.md, with the machine they were measured on. Takes about eleven minutes with the
+# published networks' bundle, three without.
 #
 # usage: tests/benchmark.sh [VIDEO [PUBLISHED_BUNDLE]]
 #   VIDEO             default: the dashcam video of the shared test data
