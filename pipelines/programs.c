@@ -17,6 +17,15 @@ void programs_find_plugin(void) {
   gst_clear_object(&known);
 }
 
+void programs_complain(const gchar* format, ...) {
+  va_list args;
+  va_start(args, format);
+  gchar* text = g_strdup_vprintf(format, args);
+  va_end(args);
+  g_printerr("%s: %s\n", g_get_prgname(), text);
+  g_free(text);
+}
+
 gboolean programs_set_text(GstElement* element, const gchar* property, const gchar* text) {
   GParamSpec* spec = g_object_class_find_property(G_OBJECT_GET_CLASS(element), property);
   GValue value = G_VALUE_INIT;

@@ -13,6 +13,9 @@ G_BEGIN_DECLS
  * is of, wherever that was moved to. After gst_init. */
 void programs_find_plugin(void);
 
+/* One line on standard error, behind the program's name. */
+void programs_complain(const gchar* format, ...) G_GNUC_PRINTF(1, 2);
+
 /* Sets a property from text as gst-launch-1.0 would. FALSE, and nothing is set, where the element has no such
  * property or the property does not take the value. */
 gboolean programs_set_text(GstElement* element, const gchar* property, const gchar* text);

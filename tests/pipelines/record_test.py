@@ -1,0 +1,175 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""anomaly-record on a video whose odd frames are known: which clips it keeps, what lies in them, and what cannot work. Prints TAP.
+
+usage: record_test.py ANOMALY-RECORD BUNDLE
+"""
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "server"))
+from tap import check, equal, finish, result  # noqa: E402  pylint: disable=wrong-import-position
+
+PROGRAM, BUNDLE = (str(Path(argument).resolve()) for argument in sys.argv[1:3])
+WIDTH, HEIGHT, RATE, FRAMES = 64, 48, 10, 300
+DETECTOR = ["--model", BUNDLE, "--method", "softmax-distance", "--normalization", "frame", "--threads", "1"]
+PATIENCE = 120
+top = Path(tempfile.mkdtemp(prefix="anomaly-record-"))
+
+
+def run(*command, **settings):
+    return subprocess.run([str(part) for part in command], capture_output=True, text=True, timeout=PATIENCE, check=False, **settings)
+
+
+def flat():
+    return bytes([16] * (WIDTH * HEIGHT * 3))
+
+
+def noise():
+    return random.Random(1).randbytes(WIDTH * HEIGHT * 3)
+
+
+def make_video(name, pictures):
+    """Frame by frame, without loss."""
+    made = subprocess.run(["ffmpeg", "-v", "error", "-y", "-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{WIDTH}x{HEIGHT}", "-r", str(RATE),
+                           "-i", "-", "-c:v", "ffv1", "-pix_fmt", "bgr0", str(top / name)], input=b"".join(pictures), check=False,
+                          capture_output=True, timeout=PATIENCE)
+    if made.returncode:
+        raise RuntimeError(made.stderr)
+
+
+def scores(name):
+    """What the detector makes of each frame."""
+    done = run("gst-launch-1.0", "-q", "anomalysource", f"location={top / name}", "!", "videoconvert", "!", "anomalydetect",
+               f"model={BUNDLE}", "method=softmax-distance", "normalization=frame", "threads=1", "!", "anomalypublish", "location=-", "!",
+               "fakesink")
+    return [json.loads(line)["score"] for line in done.stdout.splitlines()]
+
+
+def record(source, folder, *options):
+    return run(PROGRAM, *DETECTOR, *options, source, top / folder)
+
+
+def seconds(path):
+    done = run("ffprobe", "-v", "error", "-show_entries", "format=duration", "-of", "csv=p=0", path)
+    return float(done.stdout)
+
+
+def odd_frames(path, flat_is_odd):
+    """How many frames of a clip are the odd ones, of how many: flat ones have no contrast."""
+    done = subprocess.run(["ffmpeg", "-v", "error", "-i", str(path), "-pix_fmt", "gray", "-f", "rawvideo", "-"], capture_output=True,
+                          check=True, timeout=PATIENCE)
+    size = WIDTH * HEIGHT
+    frames = [done.stdout[i:i + size] for i in range(0, len(done.stdout), size)]
+    odd = [(max(frame) - min(frame) < 64) == flat_is_odd for frame in frames]
+    return sum(odd), len(frames)
+
+
+def facts(folder):
+    return [json.loads(path.read_text(encoding="utf-8")) for path in sorted((top / folder).glob("*.json"))]
+
+
+def clips(folder, expected, flat_is_odd):
+    """expected: (begin, end, odd frames, events as (start, end)) of each clip, seconds. A clip begins at the key frame before,
+    which may be 1.2 s earlier (12 frames)."""
+    told = facts(folder)
+    names = sorted(path.name for path in (top / folder).iterdir())
+    wanted = [f"event-{i + 1:04}.{ending}" for i in range(len(expected)) for ending in ("jpg", "json", "mp4")]
+    if names != wanted:
+        return f"{names}, not {wanted}"
+    for one, (begin, end, odd, events) in zip(told, expected):
+        path = top / folder / one["clip"]
+        length = seconds(path)
+        if not begin - 1.25 <= one["begin"] <= begin + 0.01 or abs(one["end"] - end) > 0.11:
+            return f"{one['begin']} to {one['end']}, not {begin} to {end}"
+        if abs(length - (one["end"] - one["begin"] + 1 / RATE)) > 0.11:
+            return f"ffprobe: {length} s, not {one['begin']} to {one['end']}"
+        problem = (equal(odd_frames(path, flat_is_odd), (odd, one["frames"])) or
+                   equal([(round(e["start"], 1), round(e["end"], 1)) for e in one["events"]], events) or
+                   equal({e["model"] for e in one["events"]}, {"test"}) or
+                   equal((top / folder / one["picture"]).read_bytes()[:2], b"\xff\xd8"))
+        if problem:
+            return problem
+    return None
+
+
+def says(status, text, *arguments):
+    done = run(PROGRAM, *DETECTOR, *arguments, cwd=top)
+    return None if done.returncode == status and text in done.stderr else f"status {done.returncode}: {done.stdout}{done.stderr}"
+
+
+def interrupted(flat_is_odd, level):
+    """SIGTERM in the middle of an event: the clip is finished."""
+    odd = flat() if flat_is_odd else noise()
+    make_video("long.mkv", [odd] * 50)
+    with subprocess.Popen([PROGRAM, *DETECTOR, "--on-score", str(level), "--min-duration", "0", "--live", str(top / "long.mkv"), str(top / "cut")],
+                          stdout=subprocess.PIPE, text=True) as process:
+        end = time.monotonic() + PATIENCE
+        while not list((top / "cut").glob("*.partial")) and time.monotonic() < end:
+            time.sleep(0.05)
+        time.sleep(0.5)
+        process.send_signal(signal.SIGTERM)
+        out = process.communicate(timeout=PATIENCE)[0]
+    counted = odd_frames(top / "cut/event-0001.mp4", flat_is_odd)
+    return equal((process.returncode, out.splitlines()[-1]), (0, "1 clip")) or (None if counted[0] == counted[1] > 0 else str(counted))
+
+
+def main():
+    make_video("two.mkv", [flat()] * 3 + [noise()] * 3)
+    both = scores("two.mkv")
+    low, high = sorted((sum(both[:3]) / 3, sum(both[3:]) / 3))
+    flat_is_odd, level = both[0] > both[-1], (low + high) / 2
+    check("the detector tells the two kinds of frames apart", lambda: None if len(both) == 6 and high - low > 0.01 else str(both))
+    odd, usual = (flat(), noise()) if flat_is_odd else (noise(), flat())
+
+    pictures = [usual] * FRAMES
+    for first, last in ((80, 90), (100, 103), (230, 235)):
+        pictures[first:last] = [odd] * (last - first)
+    make_video("drive.mkv", pictures)
+    common = ["--on-score", str(level), "--off-score", str(level), "--min-duration", "0", "--release", "0"]
+    done = record(top / "drive.mkv", "events", *common)
+    check("a drive is watched", lambda: equal((done.returncode, done.stderr, done.stdout.splitlines()[-1:]), (0, "", ["2 clips"])))
+    check("two clips, of three events: 5 s before to 5 s after", clips, "events",
+          [(3, 15.3, 13, [(8.0, 9.0), (10.0, 10.3)]), (18, 28.5, 5, [(23.0, 23.5)])], flat_is_odd)
+    record(top / "drive.mkv", "short", *common, "--before", "0.5", "--after", "0.3")
+    check("three clips of less", clips, "short",
+          [(7.5, 9.3, 10, [(8.0, 9.0)]), (9.5, 10.6, 3, [(10.0, 10.3)]), (22.5, 23.8, 5, [(23.0, 23.5)])], flat_is_odd)
+    record(top / "drive.mkv", "lasting", *common[:-4], "--min-duration", "0.6", "--release", "0")
+    check("what is too brief is no event", lambda: equal([len(one["events"]) for one in facts("lasting")], [1]))
+    check("and the one that lasts begins where it began", lambda: equal([round(one["events"][0]["start"], 1) for one in facts("lasting")], [8.0]))
+    before = {path: path.read_bytes() for path in (top / "short").iterdir()}
+    record(top / "drive.mkv", "short", *common, "--before", "0.5", "--after", "0.3")
+    check("a second run writes beside the first", lambda: equal(
+        (all(path.read_bytes() == data for path, data in before.items()), len(list((top / "short").iterdir()))), (True, 18)))
+    make_video("begins.mkv", [odd] * 3 + [usual] * 20)
+    record(top / "begins.mkv", "begins", *common, "--after", "1")
+    check("an event on the first frame", clips, "begins", [(0, 1.3, 3, [(0.0, 0.3)])], flat_is_odd)
+    make_video("quiet.mkv", [usual] * 10)
+    quiet = record(top / "quiet.mkv", "quiet", *common)
+    check("nothing odd: no clip", lambda: equal((quiet.returncode, quiet.stdout, list((top / "quiet").iterdir())), (0, "0 clips\n", [])))
+    check("ended in the middle", interrupted, flat_is_odd, level)
+
+    check("no source", says, 2, "see --help")
+    check("a source that is not there", says, 1, '"nowhere.mp4" does not exist', "nowhere.mp4")
+    check("a folder that cannot be", says, 1, "cannot be written to", "drive.mkv", "drive.mkv/events")
+    check("a value that does not do", says, 2, '--interval: "-7"', "--interval=-7", "drive.mkv")
+    check("seconds below 0", says, 2, "seconds from 0", "--before=-1", "drive.mkv")
+
+
+if shutil.which("ffmpeg") is None or shutil.which("ffprobe") is None:
+    result("anomaly-record", skip="ffmpeg is missing (Debian: apt-get install ffmpeg)")
+else:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    try:
+        main()
+    finally:
+        shutil.rmtree(top)
+finish()
