@@ -106,3 +106,44 @@ GBytes* gst_anomaly_plane_dup_bytes(const GstAnomalyPlane* plane) {
   gst_buffer_extract_dup(plane->data, 0, gst_anomaly_plane_get_size(plane), &copy, &size);
   return g_bytes_new_take(copy, size);
 }
+
+typedef struct {
+  GstBuffer* buffer;
+  GstMapInfo info;
+} Held;
+
+static void held_free(gpointer data) {
+  Held* held = data;
+  gst_buffer_unmap(held->buffer, &held->info);
+  gst_buffer_unref(held->buffer);
+  g_free(held);
+}
+
+/**
+ * gst_anomaly_plane_ref_bytes:
+ * @plane: a plane
+ *
+ * The values as gst_anomaly_plane_dup_bytes() has them, but without a copy: @plane's buffer stays mapped for
+ * reading until the bytes are freed, whatever becomes of the frame. In Python their address is
+ * `bytes.get_region(1, 0, bytes.get_size())`.
+ *
+ * Returns: (transfer full) (nullable): the values, or %NULL where @plane has none or they cannot be mapped
+ *
+ * Since: 0.1
+ */
+GBytes* gst_anomaly_plane_ref_bytes(const GstAnomalyPlane* plane) {
+  g_return_val_if_fail(plane != NULL, NULL);
+  const gsize size = gst_anomaly_plane_get_size(plane);
+  if (plane->data == NULL || size == 0) return NULL;
+  Held* held = g_new0(Held, 1);
+  if (!gst_buffer_map(plane->data, &held->info, GST_MAP_READ)) {
+    g_free(held);
+    return NULL;
+  }
+  held->buffer = gst_buffer_ref(plane->data);
+  if (held->info.size < size) {
+    held_free(held);
+    return NULL;
+  }
+  return g_bytes_new_with_free_func(held->info.data, size, held_free, held);
+}

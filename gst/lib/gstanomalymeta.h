@@ -200,6 +200,8 @@ GST_ANOMALY_API void gst_anomaly_plane_free(GstAnomalyPlane* plane);
 GST_ANOMALY_API gsize gst_anomaly_plane_get_size(const GstAnomalyPlane* plane);
 /* (transfer full) (nullable): a copy of the values. */
 GST_ANOMALY_API GBytes* gst_anomaly_plane_dup_bytes(const GstAnomalyPlane* plane);
+/* (transfer full) (nullable): the values themselves, mapped for as long as the bytes live. */
+GST_ANOMALY_API GBytes* gst_anomaly_plane_ref_bytes(const GstAnomalyPlane* plane);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(GstAnomalyRegion, gst_anomaly_region_free)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(GstAnomalyPlane, gst_anomaly_plane_free)

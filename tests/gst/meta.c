@@ -262,10 +262,13 @@ static GstAnomalyMeta* after_matrix(GstBuffer** dest, GstVideoRectangle from, Gs
 
 static void scores_equal(const GstAnomalyMeta* meta, guint width, guint height, const gfloat* expected) {
   GBytes* bytes = gst_anomaly_plane_dup_bytes(&meta->map);
+  GBytes* mapped = gst_anomaly_plane_ref_bytes(&meta->map);
   fail_unless_equals_int(meta->map.width, width);
   fail_unless_equals_int(meta->map.height, height);
   fail_unless_equals_int(g_bytes_get_size(bytes), width * height * sizeof(gfloat));
   fail_unless(memcmp(g_bytes_get_data(bytes, NULL), expected, g_bytes_get_size(bytes)) == 0);
+  fail_unless(g_bytes_equal(bytes, mapped));
+  g_bytes_unref(mapped);
   g_bytes_unref(bytes);
 }
 
@@ -384,10 +387,36 @@ GST_START_TEST(test_matrix_unspeakable) {
 }
 GST_END_TEST;
 
+/* The plane's own memory, for as long as the bytes live; and none where there is nothing to hold. */
+GST_START_TEST(test_ref_bytes) {
+  static const gfloat scores[2] = {0.25f, 0.75f};
+  GstBuffer* buffer = gst_buffer_new();
+  GstAnomalyMeta* meta = gst_buffer_add_anomaly_meta(buffer);
+  fail_unless(gst_anomaly_plane_ref_bytes(&meta->map) == NULL);
+  gst_anomaly_meta_set_map(meta, 2, 1, gst_buffer_new_memdup(scores, sizeof scores));
+  GBytes *one = gst_anomaly_plane_ref_bytes(&meta->map), *other = gst_anomaly_plane_ref_bytes(&meta->map);
+  fail_unless(one != NULL && g_bytes_get_data(one, NULL) == g_bytes_get_data(other, NULL));
+  fail_unless_equals_int(g_bytes_get_size(one), sizeof scores);
+  g_bytes_unref(other);
+  /* Longer than the frame. */
+  gst_buffer_unref(buffer);
+  fail_unless(memcmp(g_bytes_get_data(one, NULL), scores, sizeof scores) == 0);
+  g_bytes_unref(one);
+  /* Fewer bytes than the plane says it has. */
+  buffer = gst_buffer_new();
+  meta = gst_buffer_add_anomaly_meta(buffer);
+  gst_anomaly_meta_set_map(meta, 2, 1, gst_buffer_new_memdup(scores, sizeof scores));
+  gst_buffer_resize(meta->map.data, 0, 4);
+  fail_unless(gst_anomaly_plane_ref_bytes(&meta->map) == NULL);
+  gst_buffer_unref(buffer);
+}
+GST_END_TEST;
+
 static Suite* anomalymeta_suite(void) {
   Suite* suite = suite_create("anomalymeta");
   TCase* tests = tcase_create("general");
   suite_add_tcase(suite, tests);
+  tcase_add_test(tests, test_ref_bytes);
   tcase_add_test(tests, test_empty);
   tcase_add_test(tests, test_setters);
   tcase_add_test(tests, test_lying_sizes);
