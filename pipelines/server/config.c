@@ -12,22 +12,11 @@
 #define ERROR g_quark_from_static_string("anomaly-rtsp-server")
 
 /* What a mount, or all of them, may set of anomalydetect. */
-static const gchar* const detector_keys[] = {"model",
-                                             "device",
-                                             "method",
-                                             "normalization",
-                                             "threshold",
-                                             "interval",
-                                             "min-area",
-                                             "roi",
-                                             "ignore-mask",
-                                             "classes",
-                                             "threads",
-                                             "engine-id",
-                                             "max-latency",
-                                             "segmentation-height",
-                                             "segmentation-width",
-                                             NULL};
+static const gchar* const detector_keys[] = {
+    "model",    "device",    "method",      "normalization",       "threshold",
+    "interval", "min-area",  "roi",         "ignore-mask",         "classes",
+    "threads",  "engine-id", "max-latency", "segmentation-height", "segmentation-width",
+    NULL};
 
 static Mount* mount_new(const gchar* path) {
   Mount* mount = g_new0(Mount, 1);
