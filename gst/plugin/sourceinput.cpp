@@ -256,7 +256,11 @@ void SourceInput::build_test() {
         gst_value_deserialize_with_pspec(&value, text.c_str(), spec) && !g_param_value_validate(spec, &value);
     if (taken) g_object_set_property(G_OBJECT(source), name.c_str(), &value);
     g_value_unset(&value);
-    if (!taken) throw std::runtime_error("\"" + text + "\" is no value of anomalytestsrc's " + name);
+    if (!taken) {
+      std::string problem = "\"";
+      throw std::runtime_error(
+          problem.append(text).append("\" is no value of anomalytestsrc's ").append(name));
+    }
   }
   GstCaps* caps = location_.caps.empty() ? nullptr : gst_caps_from_string(location_.caps.c_str());
   gst_element_link_filtered(source, sink_, caps);

@@ -190,7 +190,7 @@ Problem take_test(const std::string& uri, SourceLocation* location) {
     else if (std::find(kProperties.begin(), kProperties.end(), key) != kProperties.end())
       location->settings.emplace_back(key, value);
     else if (std::find(kCaps.begin(), kCaps.end(), key) != kCaps.end())
-      caps += ", " + key + (key == "framerate" ? "=(fraction)" : "=(int)") + value;
+      caps.append(", ").append(key).append(key == "framerate" ? "=(fraction)" : "=(int)").append(value);
     else
       found = wrong("there is no setting \"" + key + "\"");
   }

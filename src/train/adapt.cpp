@@ -178,6 +178,7 @@ void adapt(const AdaptOptions& options) {
   const auto pool = make_pool(train, pipeline, {}, relabelling, 3, count);
   // Held out: every frame once as it is, and relabelled ones.
   std::vector<DissimilaritySample> ordinary;
+  ordinary.reserve(last.size());
   for (const Frame& frame : last) ordinary.push_back(make_ordinary(pipeline, frame.rgb));
   relabelling.relabel = 1;
   const auto relabelled = make_pool(held_out, pipeline, {}, relabelling, 4,

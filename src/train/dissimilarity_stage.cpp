@@ -110,7 +110,7 @@ void train(Session& session, const std::string& name) {
       const PoolMeasures measures = measure_pool(averaged, validation, weights);
       if (epoch_over) state.end_epoch(step, measures.loss);
       std::printf("%s step %lld: average precision %.4f, loss %.4f on held-out composites\n", name.c_str(),
-                  static_cast<long long>(step + 1), measures.average_precision, measures.loss);
+                  static_cast<long long>(step) + 1, measures.average_precision, measures.loss);
       std::fflush(stdout);
       if (saved) write_preview(session.work + "/" + name + ".png", averaged, validation);
     }

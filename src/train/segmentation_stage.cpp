@@ -152,7 +152,7 @@ void train_segmentation(Session& session) {
     to_inference(*averaged);
     for (const Dataset& dataset : session.datasets)
       std::printf("segmentation step %lld: mean IoU %.3f on held-out frames of %s\n",
-                  static_cast<long long>(step + 1),
+                  static_cast<long long>(step) + 1,
                   mean_iou([&](const at::Tensor& image) { return averaged(image); }, dataset.config,
                            dataset.held_out, session.groups, session.config.segmentation_size),
                   dataset.config.name.c_str());

@@ -16,7 +16,8 @@
 static GstBuffer* map_new(void) {
   gfloat* scores = g_new(gfloat, MAP_WIDTH * MAP_HEIGHT);
   for (gint i = 0; i < MAP_WIDTH * MAP_HEIGHT; i++) {
-    const gfloat x = (gfloat)(i % MAP_WIDTH), y = (gfloat)(i / MAP_WIDTH);
+    const gint column = i % MAP_WIDTH, row = i / MAP_WIDTH;
+    const gfloat x = (gfloat)column, y = (gfloat)row;
     scores[i] = 0.2f + 0.05f * sinf(0.9f * x) * cosf(0.7f * y);
     for (gint n = 0; n < REGIONS; n++) {
       const gfloat dx = x - 40 - 60 * (gfloat)n, dy = y - 150 - 10 * (gfloat)(n % 3);

@@ -264,7 +264,7 @@ constexpr const char* kNames[] = {"frame", "fixed", "temporal"};
 void print(const char* what, Bench& bench, bool truth) {
   std::printf("%-10s %9s %9s %9s %9s%s\n", what, "map", "of bounds", "score", "of bounds",
               truth ? "        AP" : "");
-  for (size_t i = 0; i < bench.measured().size(); ++i) {
+  for (size_t i = 0; i < std::size(kNames); ++i) {
     std::printf("%-10s", kNames[i]);
     bench.measured()[i].print();
     if (truth) std::printf(" %9.4f", average_precision(bench.measured()[i].cells));

@@ -314,7 +314,7 @@ GST_START_TEST(test_no_packets) {
   GRand* rand = g_rand_new_with_seed(7);
   gst_harness_set_src_caps_str(harness, RTP);
   for (guint i = 0; i < 2000; i++) {
-    guint8 bytes[64];
+    guint8 bytes[64] = {0};
     const gsize size = (gsize)g_rand_int_range(rand, 1, sizeof bytes);
     for (gsize n = 0; n < size; n++) bytes[n] = (guint8)g_rand_int(rand);
     if (i % 2 == 0) bytes[0] = (guint8)(0x80 | (bytes[0] & 0x3f));
