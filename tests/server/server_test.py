@@ -318,6 +318,10 @@ def main():
                 f"s. ! application/x-rtp,media=video ! rtph264depay ! identity eos-after=5 ! fakesink").stderr)
             check("rtspsrc that does not trust it", lambda: None if gst_launch(
                 f"rtspsrc location={url} ! fakesink").returncode else "it has connected")
+            source = f"anomalysource location={url} reconnect=false num-buffers=3"
+            check("anomalysource over TLS", lambda: gst_launch(f"{source} tls-verify=false ! fakesink").stderr)
+            check("anomalysource that does not trust it", lambda: None if gst_launch(
+                f"{source} ! fakesink").returncode else "it has connected")
             check("nothing in the clear", lambda: None if gst_launch(
                 f"rtspsrc location={url.replace('rtsps', 'rtsp')} ! fakesink").returncode else "it has connected")
             check("SIGTERM: status 0", lambda: equal(server.terminate(), 0))
