@@ -192,16 +192,16 @@ TEST(results_of_a_batch_are_their_own) {
   Held held(*engine, script);
   constexpr int kCallers = 4, kFrames = 30;
   std::mt19937 random(7);
-  std::vector<int> order;
-  for (int i = 0; i < kCallers * kFrames; ++i) order.push_back(i % kCallers);
+  std::vector<int> order(kCallers * kFrames);
+  for (size_t i = 0; i < order.size(); ++i) order[i] = static_cast<int>(i % kCallers);
   std::shuffle(order.begin(), order.end(), random);
   struct Sent {
     int value;
     std::future<Result> result;
   };
   std::vector<Sent> sent;
-  std::vector<std::shared_ptr<StreamState>> streams;
-  for (int c = 0; c < kCallers; ++c) streams.push_back(std::make_shared<StreamState>());
+  std::vector<std::shared_ptr<StreamState>> streams(kCallers);
+  for (auto& stream : streams) stream = std::make_shared<StreamState>();
   std::vector<int> next(kCallers);
   std::vector<int> finished(kCallers);
   std::atomic<bool> in_order{true};
@@ -250,8 +250,8 @@ TEST(a_batch_of_real_networks_equals_single_frames) {
     std::vector<Result> alone, batched;
     int largest = 0;
     for (const bool batch : {false, true}) {
-      std::vector<std::shared_ptr<StreamState>> streams;
-      for (int c = 0; c < kCallers; ++c) streams.push_back(std::make_shared<StreamState>());
+      std::vector<std::shared_ptr<StreamState>> streams(kCallers);
+      for (auto& stream : streams) stream = std::make_shared<StreamState>();
       auto& results = batch ? batched : alone;
       results.resize(kCallers * kFrames);
       for (int number = 0; number < kFrames; ++number) {
@@ -264,7 +264,7 @@ TEST(a_batch_of_real_networks_equals_single_frames) {
           request.settings.method = method;
           request.settings.normalization = Normalization::Temporal;
           request.stream = streams[caller];
-          request.caller = static_cast<uint64_t>(1 + caller);
+          request.caller = static_cast<uint64_t>(caller) + 1;
           request.batch_size = batch ? kCallers : 1;
           request.batch_timeout = hours(1);  // none of them is computed before all are there
           request.time = number * 40'000'000;

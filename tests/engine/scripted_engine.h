@@ -40,6 +40,7 @@ class Scripted final : public Computation {
   std::vector<FrameTensors> compute(const std::vector<const Request*>& batch) override {
     if (script_.batch) script_.batch(batch);
     std::vector<FrameTensors> results;
+    results.reserve(batch.size());
     for (const Request* request : batch) results.push_back(one(*request));
     return results;
   }

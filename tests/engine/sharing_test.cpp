@@ -192,6 +192,7 @@ TEST(a_bundle_that_cannot_be_opened_fails_all_and_is_tried_again) {
   };
   std::atomic<int> failed{0};
   std::vector<std::thread> callers;
+  callers.reserve(3);
   for (int i = 0; i < 3; ++i)
     callers.emplace_back([&] {
       try {
@@ -213,6 +214,7 @@ TEST(many_threads_come_and_go) {
   Bundles bundles;
   std::atomic<int> wrong{0};
   std::vector<std::thread> callers;
+  callers.reserve(4);
   for (int c = 0; c < 4; ++c)
     callers.emplace_back([&, c] {
       for (int i = 0; i < 50; ++i) {
