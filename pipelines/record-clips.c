@@ -5,11 +5,10 @@
  */
 #include <glib/gstdio.h>
 #include <gst/app/gstappsrc.h>
-#include <gst/video/video.h>
 #include <string.h>
 
 #include "programs.h"
-#include "record.h"
+#include "record-clips.h"
 
 #define MOST_WAITING (256u << 20) /* bytes, for the disk */
 
@@ -17,24 +16,6 @@ typedef struct {
   GstBuffer* buffer;
   GstClockTime at;
 } Frame;
-
-typedef struct {
-  guint id;
-  GstClockTime start, end, peak_at; /* end: none while it goes on */
-  gdouble peak;
-  gchar *model, *reason;
-  GstSample* picture;
-} Event;
-
-typedef struct {
-  Recorder* recorder;
-  gchar *path, *part;            /* the latter while it is written */
-  GstElement *pipeline, *appsrc; /* NULL before its first frame */
-  GstClockTime from;             /* where it is to begin */
-  GstClockTime begin, last;      /* running times of the first and the last frame */
-  guint frames;
-  GPtrArray* events; /* of Event */
-} Clip;
 
 struct _Recorder {
   GMutex lock;
@@ -108,110 +89,6 @@ guint recorder_clips(const Recorder* recorder) {
 
 /* --- Files
  * ------------------------------------------------------------------------------------------------- */
-static gchar* with_ending(const gchar* path, const gchar* ending) {
-  const gchar* dot = strrchr(path, '.');
-  return g_strdup_printf("%.*s%s", (int)(dot - path), path, ending);
-}
-
-static void add_text(GString* json, const gchar* name, const gchar* text) {
-  g_string_append_printf(json, "\"%s\": ", name);
-  if (!text || !g_utf8_validate(text, -1, NULL)) {
-    g_string_append(json, "null");
-    return;
-  }
-  g_string_append_c(json, '"');
-  for (const gchar* c = text; *c; c++) {
-    if (*c == '"' || *c == '\\')
-      g_string_append_printf(json, "\\%c", *c);
-    else if ((guchar)*c < 0x20 || *c == 0x7f)
-      g_string_append_printf(json, "\\u%04x", (guint)(guchar)*c);
-    else
-      g_string_append_c(json, *c);
-  }
-  g_string_append_c(json, '"');
-}
-
-static void add_number(GString* json, const gchar* name, gdouble value) {
-  gchar text[G_ASCII_DTOSTR_BUF_SIZE];
-  g_string_append_printf(json, "\"%s\": %s", name, g_ascii_formatd(text, sizeof text, "%.6g", value));
-}
-
-static void add_seconds(GString* json, const gchar* name, GstClockTime time) {
-  gchar text[G_ASCII_DTOSTR_BUF_SIZE];
-  if (GST_CLOCK_TIME_IS_VALID(time))
-    g_string_append_printf(json, "\"%s\": %s", name,
-                           g_ascii_formatd(text, sizeof text, "%.3f", time / (gdouble)GST_SECOND));
-  else
-    g_string_append_printf(json, "\"%s\": null", name);
-}
-
-/* The highest event's picture; FALSE where there is none. */
-static gboolean write_picture(const Clip* clip, const gchar* path) {
-  const Event* highest = NULL;
-  for (guint i = 0; i < clip->events->len; i++) {
-    const Event* event = clip->events->pdata[i];
-    if (event->picture && (!highest || event->peak > highest->peak)) highest = event;
-  }
-  if (!highest) return FALSE;
-  GstCaps* jpeg = gst_caps_new_empty_simple("image/jpeg");
-  GError* error = NULL;
-  GstSample* sample = gst_video_convert_sample(highest->picture, jpeg, 10 * GST_SECOND, &error);
-  GstMapInfo map;
-  gboolean ok = sample && gst_buffer_map(gst_sample_get_buffer(sample), &map, GST_MAP_READ);
-  if (ok) {
-    ok = g_file_set_contents(path, (const gchar*)map.data, (gssize)map.size, &error);
-    gst_buffer_unmap(gst_sample_get_buffer(sample), &map);
-  }
-  if (error) programs_complain("%s: %s", path, error->message);
-  g_clear_error(&error);
-  if (sample) gst_sample_unref(sample);
-  gst_caps_unref(jpeg);
-  return ok;
-}
-
-static gboolean write_facts(const Clip* clip, const gchar* source, const gchar* picture) {
-  GString* json = g_string_new("{");
-  gchar *name = g_path_get_basename(clip->path),
-        *picture_name = picture ? g_path_get_basename(picture) : NULL;
-  add_text(json, "clip", name);
-  g_string_append(json, ",\n ");
-  add_text(json, "picture", picture_name);
-  g_string_append(json, ",\n ");
-  add_text(json, "source", source);
-  g_string_append(json, ",\n ");
-  add_seconds(json, "begin", clip->begin);
-  g_string_append(json, ",\n ");
-  add_seconds(json, "end", clip->last);
-  g_string_append_printf(json, ",\n \"frames\": %u,\n \"events\": [", clip->frames);
-  for (guint i = 0; i < clip->events->len; i++) {
-    const Event* event = clip->events->pdata[i];
-    g_string_append_printf(json, "%s\n  {\"id\": %u, ", i ? "," : "", event->id);
-    add_seconds(json, "start", event->start);
-    g_string_append(json, ", ");
-    add_seconds(json, "end", event->end);
-    g_string_append(json, ", ");
-    add_number(json, "peak", event->peak);
-    g_string_append(json, ", ");
-    add_seconds(json, "peak_at", event->peak_at);
-    g_string_append(json, ", ");
-    add_text(json, "reason", event->reason);
-    g_string_append(json, ", ");
-    add_text(json, "model", event->model);
-    g_string_append_c(json, '}');
-  }
-  g_string_append(json, "]}\n");
-  gchar* path = with_ending(clip->path, ".json");
-  GError* error = NULL;
-  const gboolean ok = g_file_set_contents(path, json->str, (gssize)json->len, &error);
-  if (!ok) programs_complain("%s: %s", path, error->message);
-  g_clear_error(&error);
-  g_free(path);
-  g_free(name);
-  g_free(picture_name);
-  g_string_free(json, TRUE);
-  return ok;
-}
-
 static void clip_done(Clip* clip, const gchar* why) {
   Recorder* recorder = clip->recorder;
   gst_element_set_state(clip->pipeline, GST_STATE_NULL);
@@ -221,16 +98,13 @@ static void clip_done(Clip* clip, const gchar* why) {
     ok = FALSE;
   }
   if (ok) {
-    gchar* picture = with_ending(clip->path, ".jpg");
-    const gboolean pictured = write_picture(clip, picture);
     g_mutex_lock(&recorder->lock);
     gchar* source = g_strdup(recorder->source);
     g_mutex_unlock(&recorder->lock);
-    ok = write_facts(clip, source, pictured ? picture : NULL);
+    ok = clip_write_facts(clip, source);
     g_print("%s: %.1f s to %.1f s\n", clip->path, clip->begin / (gdouble)GST_SECOND,
             clip->last / (gdouble)GST_SECOND);
     g_free(source);
-    g_free(picture);
   } else {
     programs_complain("%s: %s", clip->part, why);
     g_unlink(clip->part);
@@ -270,7 +144,7 @@ static gchar* free_name(Recorder* recorder) {
   for (;;) {
     gchar* name = g_strdup_printf("event-%04u.mp4", ++recorder->number);
     gchar* path = g_build_filename(recorder->folder, name, NULL);
-    gchar* facts = with_ending(path, ".json");
+    gchar* facts = clip_beside(path, ".json");
     const gboolean taken = g_file_test(path, G_FILE_TEST_EXISTS) || g_file_test(facts, G_FILE_TEST_EXISTS);
     g_free(facts);
     g_free(name);

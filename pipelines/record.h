@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * anomaly-record's parts: anomaly-record.c (options, pipeline, messages), record-clips.c (what is kept, and
- * what of it goes into files).
+ * what of it goes into files), record-facts.c (what lies beside those).
  */
 #ifndef __ANOMALY_RECORD_H__
 #define __ANOMALY_RECORD_H__
