@@ -29,7 +29,6 @@ class BundleComputation final : public Computation {
   std::vector<FrameTensors> compute(const std::vector<const Request*>& batch) override {
     std::vector<StreamFrame> streams;
     streams.reserve(batch.size());
-    streams.reserve(batch.size());
     for (const Request* request : batch)
       streams.push_back({request->stream.get(), request->time, request->memory.get()});
     return framework_.run(frames_of(batch), batch.front()->settings, false, streams);
