@@ -185,7 +185,7 @@ GST_END_TEST;
 GST_START_TEST(test_killed_broker) {
   Broker broker;
   const Reader reader(broker);
-  Publish publish(broker.url(), kLogin);
+  Publish publish(broker.url(), std::string(kLogin) + " drain-timeout=60000000000");
   publish.push(10);
   fail_unless(reader.receives(10));
   subscription_is_kept(broker);
