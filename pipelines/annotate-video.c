@@ -35,22 +35,6 @@ GstElement* make_encoded_queue(GstBin* bin) {
   return queue;
 }
 
-/* Sets a property from text, and says which option was wrong if it does not take. */
-static gboolean set_text(GstElement* element, const gchar* property, const gchar* option, const gchar* text) {
-  if (!text) return TRUE;
-  const gboolean ok = programs_set_text(element, property, text);
-  if (!ok)
-    complain("--%s: \"%s\" is not a value that %s takes (see gst-inspect-1.0 %s)", option, text,
-             GST_OBJECT_NAME(gst_element_get_factory(element)),
-             GST_OBJECT_NAME(gst_element_get_factory(element)));
-  return ok;
-}
-
-static gboolean set_number(GstElement* element, const gchar* property, const gchar* option, gdouble number) {
-  gchar text[G_ASCII_DTOSTR_BUF_SIZE];
-  return set_text(element, property, option, g_ascii_dtostr(text, sizeof text, number));
-}
-
 static GstPadProbeReturn on_finished_frame(GstPad* pad, GstPadProbeInfo* info, gpointer data) {
   App* app = data;
   GstBuffer* buffer = GST_PAD_PROBE_INFO_BUFFER(info);
@@ -87,19 +71,20 @@ gboolean build_video(App* app) {
     return FALSE;
 
   gchar* weights = opt.weights ? g_strdup_printf("<%s>", opt.weights) : NULL;
-  gboolean ok = set_text(detect, "model", "model", opt.model) &&
-                set_text(detect, "device", "device", opt.device) &&
-                set_text(detect, "method", "method", opt.method) && set_text(detect, "roi", "roi", opt.roi) &&
-                set_text(detect, "ignore-mask", "ignore-mask", opt.mask) &&
-                set_text(detect, "classes", "classes", opt.classes) &&
-                set_text(detect, "normalization", "normalization", opt.normalization) &&
-                set_text(detect, "ensemble-weights", "ensemble-weights", weights) &&
-                (opt.threshold < 0 || set_number(detect, "threshold", "threshold", opt.threshold)) &&
-                (opt.min_area < 0 || set_number(detect, "min-area", "min-area", opt.min_area)) &&
-                (opt.interval < 0 || set_number(detect, "interval", "interval", opt.interval)) &&
-                (opt.threads < 0 || set_number(detect, "threads", "threads", opt.threads)) &&
-                (opt.opacity < 0 || set_number(overlay, "opacity", "opacity", opt.opacity)) &&
-                set_text(overlay, "colormap", "colormap", opt.colormap);
+  gboolean ok = programs_set_option(detect, "model", "model", opt.model) &&
+                programs_set_option(detect, "device", "device", opt.device) &&
+                programs_set_option(detect, "method", "method", opt.method) &&
+                programs_set_option(detect, "roi", "roi", opt.roi) &&
+                programs_set_option(detect, "ignore-mask", "ignore-mask", opt.mask) &&
+                programs_set_option(detect, "classes", "classes", opt.classes) &&
+                programs_set_option(detect, "normalization", "normalization", opt.normalization) &&
+                programs_set_option(detect, "ensemble-weights", "ensemble-weights", weights) &&
+                (opt.threshold < 0 || programs_set_number(detect, "threshold", "threshold", opt.threshold)) &&
+                (opt.min_area < 0 || programs_set_number(detect, "min-area", "min-area", opt.min_area)) &&
+                (opt.interval < 0 || programs_set_number(detect, "interval", "interval", opt.interval)) &&
+                (opt.threads < 0 || programs_set_number(detect, "threads", "threads", opt.threads)) &&
+                (opt.opacity < 0 || programs_set_number(overlay, "opacity", "opacity", opt.opacity)) &&
+                programs_set_option(overlay, "colormap", "colormap", opt.colormap);
   g_free(weights);
   if (!ok) return FALSE;
 

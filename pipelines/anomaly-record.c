@@ -134,20 +134,6 @@ static gboolean on_signal(gpointer data) {
   return G_SOURCE_CONTINUE;
 }
 
-/* FALSE after a complaint where the value does not do; NULL = not given. */
-static gboolean set(GstElement* element, const gchar* property, const gchar* option, const gchar* text) {
-  if (!text || programs_set_text(element, property, text)) return TRUE;
-  programs_complain("--%s: \"%s\" is not a value that %s takes (see gst-inspect-1.0 %s)", option, text,
-                    GST_OBJECT_NAME(gst_element_get_factory(element)),
-                    GST_OBJECT_NAME(gst_element_get_factory(element)));
-  return FALSE;
-}
-
-static gboolean set_number(GstElement* element, const gchar* property, const gchar* option, gdouble value) {
-  gchar text[G_ASCII_DTOSTR_BUF_SIZE];
-  return set(element, property, option, g_ascii_dtostr(text, sizeof text, value));
-}
-
 static gboolean set_seconds(GstElement* element, const gchar* property, const gchar* option,
                             gdouble seconds) {
   if (!(seconds >= 0) || seconds > 86400) {
@@ -163,16 +149,20 @@ static gboolean set_up(GstElement* source, GstElement* detect) {
   if (opt.user) g_object_set(source, "user-id", opt.user, "user-pw", password, NULL);
   g_object_set(source, "location", opt.rest[0], "is-live", opt.live, NULL);
   g_object_set(detect, "post-messages", FALSE, "event-thumbnail", TRUE, NULL);
-  return set(source, "transport", "transport", opt.transport) && set(detect, "model", "model", opt.model) &&
-         set(detect, "device", "device", opt.device) && set(detect, "method", "method", opt.method) &&
-         set(detect, "roi", "roi", opt.roi) && set(detect, "ignore-mask", "ignore-mask", opt.mask) &&
-         set(detect, "classes", "classes", opt.classes) &&
-         set(detect, "normalization", "normalization", opt.normalization ? opt.normalization : "temporal") &&
-         (opt.threshold < 0 || set_number(detect, "threshold", "threshold", opt.threshold)) &&
-         (opt.interval == G_MININT || set_number(detect, "interval", "interval", opt.interval)) &&
-         (opt.threads < 0 || set_number(detect, "threads", "threads", opt.threads)) &&
-         (opt.on < 0 || set_number(detect, "event-on-score", "on-score", opt.on)) &&
-         (opt.off < 0 || set_number(detect, "event-off-score", "off-score", opt.off)) &&
+  return programs_set_option(source, "transport", "transport", opt.transport) &&
+         programs_set_option(detect, "model", "model", opt.model) &&
+         programs_set_option(detect, "device", "device", opt.device) &&
+         programs_set_option(detect, "method", "method", opt.method) &&
+         programs_set_option(detect, "roi", "roi", opt.roi) &&
+         programs_set_option(detect, "ignore-mask", "ignore-mask", opt.mask) &&
+         programs_set_option(detect, "classes", "classes", opt.classes) &&
+         programs_set_option(detect, "normalization", "normalization",
+                             opt.normalization ? opt.normalization : "temporal") &&
+         (opt.threshold < 0 || programs_set_number(detect, "threshold", "threshold", opt.threshold)) &&
+         (opt.interval == G_MININT || programs_set_number(detect, "interval", "interval", opt.interval)) &&
+         (opt.threads < 0 || programs_set_number(detect, "threads", "threads", opt.threads)) &&
+         (opt.on < 0 || programs_set_number(detect, "event-on-score", "on-score", opt.on)) &&
+         (opt.off < 0 || programs_set_number(detect, "event-off-score", "off-score", opt.off)) &&
          set_seconds(detect, "event-min-duration", "min-duration", opt.min_duration) &&
          set_seconds(detect, "event-release", "release", opt.release);
 }

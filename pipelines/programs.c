@@ -38,6 +38,21 @@ gboolean programs_set_text(GstElement* element, const gchar* property, const gch
   return ok;
 }
 
+gboolean programs_set_option(GstElement* element, const gchar* property, const gchar* option,
+                             const gchar* text) {
+  if (!text || programs_set_text(element, property, text)) return TRUE;
+  programs_complain("--%s: \"%s\" is not a value that %s takes (see gst-inspect-1.0 %s)", option, text,
+                    GST_OBJECT_NAME(gst_element_get_factory(element)),
+                    GST_OBJECT_NAME(gst_element_get_factory(element)));
+  return FALSE;
+}
+
+gboolean programs_set_number(GstElement* element, const gchar* property, const gchar* option,
+                             gdouble number) {
+  gchar text[G_ASCII_DTOSTR_BUF_SIZE];
+  return programs_set_option(element, property, option, g_ascii_dtostr(text, sizeof text, number));
+}
+
 static GstPadProbeReturn on_caps(GstPad* pad, GstPadProbeInfo* info, gpointer box) {
   GstEvent* event = GST_PAD_PROBE_INFO_EVENT(info);
   if (GST_EVENT_TYPE(event) == GST_EVENT_CAPS) {

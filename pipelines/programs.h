@@ -20,6 +20,12 @@ void programs_complain(const gchar* format, ...) G_GNUC_PRINTF(1, 2);
  * property or the property does not take the value. */
 gboolean programs_set_text(GstElement* element, const gchar* property, const gchar* text);
 
+/* The same for what a program's option says, NULL: nothing. FALSE after a complaint where the value does not
+ * do. */
+gboolean programs_set_option(GstElement* element, const gchar* property, const gchar* option,
+                             const gchar* text);
+gboolean programs_set_number(GstElement* element, const gchar* property, const gchar* option, gdouble number);
+
 /* H.264 with 4:2:0 chroma wants even sizes: lets a videobox pad odd ones by a row or a column, whenever the
  * size changes. */
 void programs_keep_even(GstElement* videobox);

@@ -4,6 +4,8 @@
 #include <charconv>
 #include <cmath>
 
+#include "gst/plugin/propertyvalues.h"
+
 namespace anomaly {
 
 namespace {
@@ -11,16 +13,6 @@ namespace {
 constexpr int kBundlesMethod = -1;
 constexpr int kSegmentationMin = 32, kSegmentationMax = 8192;
 constexpr int kInFlightMax = 64;
-
-template <typename Make>
-GType registered(gsize& once, Make make) {
-  if (g_once_init_enter(&once)) {
-    const GType type = make();
-    gst_type_mark_as_plugin_api(type, static_cast<GstPluginAPIFlags>(0));
-    g_once_init_leave(&once, type);
-  }
-  return once;
-}
 
 GType method_type() {
   static const GEnumValue values[] = {
@@ -34,8 +26,8 @@ GType method_type() {
       {static_cast<int>(Method::PerceptualDifference), "Perceptual difference of frame and synthesis",
        "perceptual-difference"},
       {0, nullptr, nullptr}};
-  static gsize once = 0;
-  return registered(once, [] { return g_enum_register_static("GstAnomalyDetectMethod", values); });
+  static const GType type = plugin_type(g_enum_register_static("GstAnomalyDetectMethod", values));
+  return type;
 }
 
 GType normalization_type() {
@@ -46,8 +38,8 @@ GType normalization_type() {
       {static_cast<int>(Normalization::Temporal),
        "Bounds smoothed over the stream, begun anew at cuts: less flicker", "temporal"},
       {0, nullptr, nullptr}};
-  static gsize once = 0;
-  return registered(once, [] { return g_enum_register_static("GstAnomalyDetectNormalization", values); });
+  static const GType type = plugin_type(g_enum_register_static("GstAnomalyDetectNormalization", values));
+  return type;
 }
 
 GType latent_type() {
@@ -55,8 +47,8 @@ GType latent_type() {
       {static_cast<int>(Latent::Mean), "The encoder's mean: the same at every run", "mean"},
       {static_cast<int>(Latent::Draw), "Drawn from the encoder's distribution", "draw"},
       {0, nullptr, nullptr}};
-  static gsize once = 0;
-  return registered(once, [] { return g_enum_register_static("GstAnomalyDetectLatent", values); });
+  static const GType type = plugin_type(g_enum_register_static("GstAnomalyDetectLatent", values));
+  return type;
 }
 
 GType maps_type() {
@@ -67,8 +59,8 @@ GType maps_type() {
                                        {kMapDissimilarity, "Dissimilarity", "dissimilarity"},
                                        {kMapSynthesis, "The picture that the labels would make", "synthesis"},
                                        {0, nullptr, nullptr}};
-  static gsize once = 0;
-  return registered(once, [] { return g_flags_register_static("GstAnomalyDetectMaps", values); });
+  static const GType type = plugin_type(g_flags_register_static("GstAnomalyDetectMaps", values));
+  return type;
 }
 
 // The numbers of a GstValueArray, which its param spec lets hold doubles only; false where they are not four
@@ -80,11 +72,6 @@ bool parse_weights(const GValue* value, std::vector<double>& weights) {
     if (!std::isfinite(weights.back())) return false;
   }
   return weights.empty() || weights.size() == 4;
-}
-
-std::string text_of(const GValue* value) {
-  const char* text = g_value_get_string(value);
-  return text ? text : "";
 }
 
 }  // namespace

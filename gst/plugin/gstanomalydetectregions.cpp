@@ -5,15 +5,11 @@
 #include <string_view>
 
 #include "gst/plugin/gstanomalydetectmask.h"
+#include "gst/plugin/propertyvalues.h"
 
 namespace anomaly {
 
 namespace {
-
-std::string text_of(const GValue* value) {
-  const char* text = g_value_get_string(value);
-  return text ? text : "";
-}
 
 // The names between the commas, without blanks around them.
 std::vector<std::string> names_in(std::string_view text) {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "gst/plugin/gstanomalypublishconfig.h"
 
+#include "gst/plugin/propertyvalues.h"
+
 namespace anomaly {
 namespace {
 
@@ -13,22 +15,8 @@ GType policy_type() {
        "Give up the oldest line that is not under way: frames never wait", "drop-oldest"},
       {static_cast<int>(PublishQueue::Policy::Block), "Hold the frames up until there is room", "block"},
       {0, nullptr, nullptr}};
-  static gsize once = 0;
-  if (g_once_init_enter(&once)) {
-    const GType type = g_enum_register_static("GstAnomalyPublishPolicy", values);
-    gst_type_mark_as_plugin_api(type, static_cast<GstPluginAPIFlags>(0));
-    g_once_init_leave(&once, type);
-  }
-  return once;
-}
-
-std::string text_of(const GValue* value) {
-  const char* text = g_value_get_string(value);
-  return text ? text : "";
-}
-
-void give_text(GValue* value, const std::string& text) {
-  g_value_set_string(value, text.empty() ? nullptr : text.c_str());
+  static const GType type = plugin_type(g_enum_register_static("GstAnomalyPublishPolicy", values));
+  return type;
 }
 
 }  // namespace

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "gst/plugin/gstanomalytestsrcconfig.h"
 
+#include "gst/plugin/propertyvalues.h"
+
 namespace anomaly {
 
 namespace {
@@ -12,13 +14,8 @@ GType truth_type() {
       {static_cast<int>(Truth::Labels), "Attach mask, boxes, and the Cityscapes train id of every pixel",
        "labels"},
       {0, nullptr, nullptr}};
-  static gsize once = 0;
-  if (g_once_init_enter(&once)) {
-    const GType type = g_enum_register_static("GstAnomalyTestSrcTruth", values);
-    gst_type_mark_as_plugin_api(type, static_cast<GstPluginAPIFlags>(0));
-    g_once_init_leave(&once, type);
-  }
-  return once;
+  static const GType type = plugin_type(g_enum_register_static("GstAnomalyTestSrcTruth", values));
+  return type;
 }
 
 }  // namespace

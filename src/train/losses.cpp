@@ -30,7 +30,8 @@ GroupLoss::GroupLoss(const std::vector<std::vector<int>>& groups, const std::vec
 at::Tensor GroupLoss::operator()(const at::Tensor& logits, const at::Tensor& targets) const {
   const int64_t groups = members_.size(0);
   const at::Tensor probabilities = logits.contiguous().softmax(1).flatten(2);
-  at::Tensor entropy = logits.sum() * 0, weight = at::zeros({}, logits.options()), overlap = entropy;
+  const at::Tensor zero = at::zeros({}, logits.options().requires_grad(false));
+  at::Tensor entropy = zero, weight = zero, overlap = zero;
   int64_t shown_groups = 0;
   for (int64_t n = 0; n < logits.size(0); ++n) {
     const at::Tensor target = targets[n].reshape({-1}).to(at::kLong).clamp_max(groups);
@@ -44,13 +45,14 @@ at::Tensor GroupLoss::operator()(const at::Tensor& logits, const at::Tensor& tar
     const at::Tensor surprise = of_truth.sum(0).clamp_min(kLeastProbability).log();
     entropy = entropy - (surprise * pixel_weight).sum();
     weight = weight + pixel_weight.sum();
+    shown_groups += shown.numel();
     if (overlap_ <= 0) continue;
     const at::Tensor common = of_truth.sum(1);
     overlap = overlap + (1 - common / (of_group.sum(1) + truth.sum(1) - common)).sum();
-    shown_groups += shown.numel();
   }
+  if (shown_groups == 0) return logits.sum() * 0;
   const at::Tensor loss = entropy / weight.clamp_min(1e-6);
-  return shown_groups == 0 ? loss : loss + overlap_ / static_cast<double>(shown_groups) * overlap;
+  return overlap_ <= 0 ? loss : loss + overlap_ / static_cast<double>(shown_groups) * overlap;
 }
 
 }  // namespace anomaly::train

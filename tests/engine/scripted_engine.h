@@ -4,11 +4,9 @@
 #pragma once
 
 #include <atomic>
-#include <condition_variable>
 #include <functional>
 #include <future>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <vector>
 
@@ -16,6 +14,7 @@
 
 #include "src/engine/computation.h"
 #include "tests/check.h"
+#include "tests/gate.h"
 
 namespace anomaly {
 
@@ -85,32 +84,6 @@ inline Request grey(Engine& engine, uint8_t value, int width = kWidth, int heigh
   request.frame = engine.ingest(view);
   return request;
 }
-
-// A door that the worker waits at.
-class Gate {
- public:
-  void wait() {
-    std::unique_lock<std::mutex> lock(mutex_);
-    ++waiting_;
-    changed_.notify_all();
-    changed_.wait(lock, [this] { return open_; });
-  }
-  void open() {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    open_ = true;
-    changed_.notify_all();
-  }
-  void until_somebody_waits() {
-    std::unique_lock<std::mutex> lock(mutex_);
-    changed_.wait(lock, [this] { return waiting_ > 0; });
-  }
-
- private:
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  bool open_ = false;
-  int waiting_ = 0;
-};
 
 inline ErrorKind kind_of(std::future<Result>& future, std::string* text = nullptr) {
   try {

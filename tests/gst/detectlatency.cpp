@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // anomalydetect behind a live source and an engine that is too slow: max-latency and interval=-1.
-#include <condition_variable>
 #include <cstring>
 #include <memory>
-#include <mutex>
 #include <new>
 #include <string>
 #include <vector>
 
 #include "gst/plugin/gstanomalydetectpace.h"
 #include "src/engine/shared_engine.h"
+#include "tests/gate.h"
 #include "tests/gst/detect_common.h"
 
 using anomaly::DetectPace;
@@ -23,7 +22,7 @@ constexpr const char* kLong = "max-latency=60000000000";  // a minute: no result
 // started before.
 class Hold {
  public:
-  Hold() : gate_(std::make_shared<Gate>()) {
+  Hold() : memory_(std::make_shared<GatedMemory>()) {
     anomaly::EngineOptions options;
     options.bundle = test_bundle();
     options.device = "cpu";
@@ -38,47 +37,31 @@ class Hold {
     anomaly::Request request;
     request.frame = share_->engine().ingest(view, 64, 64);
     request.settings.method = anomaly::Method::SoftmaxEntropy;
-    request.memory = gate_;
+    request.memory = memory_;
     frame_ = share_->engine().submit(std::move(request));
-    gate_->until_somebody_waits();
+    memory_->gate.until_somebody_waits();
   }
   ~Hold() { go(); }
   Hold(const Hold&) = delete;
   Hold& operator=(const Hold&) = delete;
 
   void go() {
-    gate_->open();
+    memory_->gate.open();
     if (frame_.valid()) frame_.get();
   }
 
  private:
-  class Gate final : public anomaly::MapMemory {
-   public:
+  // The worker comes here for the map's memory.
+  struct GatedMemory final : anomaly::MapMemory {
     std::shared_ptr<void> take(size_t bytes) override {
-      std::unique_lock<std::mutex> lock(mutex_);
-      waiting_ = true;
-      changed_.notify_all();
-      changed_.wait(lock, [this] { return open_; });
+      gate.wait();
       return {::operator new (bytes, std::align_val_t{64}),
               [](void* block) { ::operator delete (block, std::align_val_t{64}); }};
     }
-    void open() {
-      const std::lock_guard<std::mutex> lock(mutex_);
-      open_ = true;
-      changed_.notify_all();
-    }
-    void until_somebody_waits() {
-      std::unique_lock<std::mutex> lock(mutex_);
-      changed_.wait(lock, [this] { return waiting_; });
-    }
-
-   private:
-    std::mutex mutex_;
-    std::condition_variable changed_;
-    bool open_ = false, waiting_ = false;
+    anomaly::Gate gate;
   };
 
-  std::shared_ptr<Gate> gate_;
+  std::shared_ptr<GatedMemory> memory_;
   std::shared_ptr<anomaly::EngineShare> share_;
   std::future<anomaly::Result> frame_;
 };
