@@ -109,7 +109,7 @@ Session session_of(const std::vector<std::string>& pictures, uint64_t seed) {
     Frame frame;
     frame.name = stem_of(path);
     frame.rgb = read_rgb(path);
-    frame.groups = cv::Mat::zeros(frame.rgb.size(), CV_8UC1);
+    frame.groups = cv::Mat(frame.rgb.size(), CV_8UC1, cv::Scalar(Groups::kOrdinary));
     dataset.training.push_back(std::move(frame));
   }
   session.datasets.push_back(std::move(dataset));

@@ -45,15 +45,21 @@ DatasetConfig read_dataset(const std::string& name, const Json& json) {
     dataset.scenes = read_scenes(name, *scenes);
   else {
     dataset.images = json.at("images").as_string();
-    dataset.labels = json.at("labels").as_string();
+    dataset.labels = json.string_or("labels", "");
   }
   dataset.weight = json.number_or("weight", 1);
   if (!(dataset.weight > 0)) throw JsonError("the weight of data set " + name + " is not positive");
+  if (const Json* share = json.find("held_out_share")) {
+    dataset.held_out_share = share->as_double();
+    if (!(*dataset.held_out_share >= 0 && *dataset.held_out_share < 1))
+      throw JsonError("the held_out_share of data set " + name + " is not in [0, 1)");
+  }
   if (const Json* exact = json.find("exact_geometry")) dataset.exact_geometry = exact->as_bool();
   if (dataset.scenes.drives > 0) {  // every train id for itself
     for (int id = 0; id < 19; ++id) dataset.groups.push_back({id});
     return dataset;
   }
+  if (!dataset.labelled()) return dataset;
   for (const Json& group : json.at("groups").items()) {
     std::vector<int> ids;
     for (const Json& id : group.items()) {

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,8 @@ namespace anomaly::train {
 // label, several for a coarse one (the loss then takes the sum of their probabilities), none to ignore the
 // value.
 struct DatasetConfig {
+  // Without labels: an ordinary drive, in which everything is of some known class. Segmentation does not read
+  // it.
   std::string name, images, labels;
   std::vector<std::vector<int>> groups;
   // In place of folders: drives of the procedural scene, labelled by their maker.
@@ -25,6 +28,8 @@ struct DatasetConfig {
   } scenes;
   double weight = 1;            // share of this set's frames among the samples, relative to the others'
   bool exact_geometry = false;  // labels fine enough for synthesis and dissimilarity
+  std::optional<double> held_out_share;  // in place of the configuration's
+  bool labelled() const { return scenes.drives > 0 || !labels.empty(); }
 };
 
 struct ObjectsConfig {

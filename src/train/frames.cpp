@@ -27,7 +27,8 @@ uint8_t Groups::add(const std::vector<int>& ids) {
   const auto found = std::find(groups_.begin(), groups_.end(), sorted);
   const size_t index = static_cast<size_t>(found - groups_.begin());
   if (found == groups_.end()) groups_.push_back(sorted);
-  if (index >= kAnomaly) throw Error(ErrorKind::BadSettings, "the data sets name more than 253 label groups");
+  if (index >= kOrdinary)
+    throw Error(ErrorKind::BadSettings, "the data sets name more than 252 label groups");
   return static_cast<uint8_t>(index);
 }
 
@@ -92,16 +93,27 @@ Dataset render_drives(const DatasetConfig& config, double held_out_share) {
   return dataset;
 }
 
+// The label map of a picture of `size`; table: a group index per label value.
+cv::Mat read_groups(const std::string& path, cv::Size size, const std::array<uint8_t, 256>& table) {
+  const cv::Mat labels = cv::imread(path, cv::IMREAD_UNCHANGED);
+  if (labels.empty() || labels.type() != CV_8UC1)
+    throw Error(ErrorKind::Io, path + ": cannot be read as an 8-bit label map");
+  if (labels.size() != size) throw Error(ErrorKind::Io, path + ": its size differs from its picture's");
+  cv::Mat groups;
+  cv::LUT(labels, cv::Mat(1, 256, CV_8U, const_cast<uint8_t*>(table.data())), groups);
+  return groups;
+}
+
 }  // namespace
 
 Dataset read_dataset_frames(const std::string& root, const DatasetConfig& config, double held_out_share,
                             Groups& groups) {
+  if (config.held_out_share) held_out_share = *config.held_out_share;
   if (config.scenes.drives > 0) return render_drives(config, held_out_share);
   std::array<uint8_t, 256> table;
   table.fill(Groups::kIgnore);
   for (size_t value = 0; value < config.groups.size(); ++value)
     table[value] = groups.add(config.groups[value]);
-  const cv::Mat lookup(1, 256, CV_8U, table.data());
 
   Dataset dataset;
   dataset.config = config;
@@ -112,26 +124,22 @@ Dataset read_dataset_frames(const std::string& root, const DatasetConfig& config
     Frame frame;
     frame.name = stem_of(pictures[i]);
     frame.rgb = read_rgb(pictures[i]);
-    const std::string label_path = root + "/" + config.labels + "/" + frame.name + ".png";
-    const cv::Mat labels = cv::imread(label_path, cv::IMREAD_UNCHANGED);
-    if (labels.empty() || labels.type() != CV_8UC1)
-      throw Error(ErrorKind::Io, label_path + ": cannot be read as an 8-bit label map");
-    if (labels.size() != frame.rgb.size())
-      throw Error(ErrorKind::Io, label_path + ": its size differs from its picture's");
-    cv::LUT(labels, lookup, frame.groups);
+    frame.groups = config.labelled() ? read_groups(root + "/" + config.labels + "/" + frame.name + ".png",
+                                                   frame.rgb.size(), table)
+                                     : cv::Mat(frame.rgb.size(), CV_8UC1, cv::Scalar(Groups::kOrdinary));
     (i < kept ? dataset.training : dataset.held_out).push_back(std::move(frame));
   }
   return dataset;
 }
 
-const Frame& draw_frame(const std::vector<Dataset>& datasets, bool exact_only, Random& random) {
+const Frame& draw_frame(const std::vector<Dataset>& datasets, bool labelled_only, Random& random) {
   double total = 0;
   for (const Dataset& dataset : datasets)
-    if (!exact_only || dataset.config.exact_geometry) total += dataset.config.weight;
+    if (!labelled_only || dataset.config.labelled()) total += dataset.config.weight;
   double chosen = random.uniform() * total;
   const Dataset* last = nullptr;
   for (const Dataset& dataset : datasets) {
-    if (exact_only && !dataset.config.exact_geometry) continue;
+    if (labelled_only && !dataset.config.labelled()) continue;
     last = &dataset;
     if ((chosen -= dataset.config.weight) < 0) break;
   }

@@ -20,7 +20,8 @@ class Groups {
   uint8_t add(const std::vector<int>& ids);  // the index; an empty list is ignore
   const std::vector<std::vector<int>>& all() const { return groups_; }
   static constexpr uint8_t kIgnore = 255;
-  static constexpr uint8_t kAnomaly = 254;  // no group: what does not belong there, where a data set says so
+  static constexpr uint8_t kAnomaly = 254;   // no group: what does not belong there, where a data set says so
+  static constexpr uint8_t kOrdinary = 253;  // no group: of a known class, which is not told
 
  private:
   std::vector<std::vector<int>> groups_;
@@ -29,7 +30,7 @@ class Groups {
 struct Frame {
   std::string name;
   cv::Mat rgb;     // 8UC3, R G B
-  cv::Mat groups;  // 8UC1, group index, Groups::kAnomaly or Groups::kIgnore
+  cv::Mat groups;  // 8UC1, a group's index or one of Groups' constants
 };
 
 struct Dataset {
@@ -37,9 +38,9 @@ struct Dataset {
   std::vector<Frame> training, held_out;
 };
 
-// Renders the drives, or reads a folder of pictures with labels of the same stem (.png). The last
-// `held_out_share` by name are held out. Throws Error(NotFound or Io) naming the folder or file: no pictures,
-// a picture without label, sizes that differ.
+// Renders the drives, or reads a folder of pictures with labels of the same stem (.png), if it has any. The
+// last `held_out_share` by name are held out. Throws Error(NotFound or Io) naming the folder or file: no
+// pictures, a picture without label, sizes that differ.
 Dataset read_dataset_frames(const std::string& root, const DatasetConfig& config, double held_out_share,
                             Groups& groups);
 
@@ -50,6 +51,6 @@ cv::Mat read_rgb(const std::string& path);
 std::string stem_of(const std::string& path);
 
 // One of the training frames, a data set drawn by weight first.
-const Frame& draw_frame(const std::vector<Dataset>& datasets, bool exact_only, Random& random);
+const Frame& draw_frame(const std::vector<Dataset>& datasets, bool labelled_only, Random& random);
 
 }  // namespace anomaly::train

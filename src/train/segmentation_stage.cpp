@@ -74,7 +74,7 @@ CropBatch make_batch(const Session& session, const Settings& settings, const std
   std::vector<cv::Mat> pictures, maps;
   for (int64_t i = 0; i < batch; ++i) {
     Random random({session.config.seed, 1, static_cast<uint64_t>(step), static_cast<uint64_t>(i)});
-    const Frame& frame = draw_frame(session.datasets, false, random);
+    const Frame& frame = draw_frame(session.datasets, true, random);
     cv::Mat rgb = frame.rgb.clone(), groups = frame.groups;
     random_appearance(random, rgb);
     // Small things are in few crops of those drawn blindly.
@@ -150,12 +150,14 @@ void train_segmentation(Session& session) {
     CompactSegmentation averaged(options);
     copy_tensors(state.average(), named_tensors(*averaged));
     to_inference(*averaged);
-    for (const Dataset& dataset : session.datasets)
+    for (const Dataset& dataset : session.datasets) {
+      if (!dataset.config.labelled()) continue;
       std::printf("segmentation step %lld: mean IoU %.3f on held-out frames of %s\n",
                   static_cast<long long>(step) + 1,
                   mean_iou([&](const at::Tensor& image) { return averaged(image); }, dataset.config,
                            dataset.held_out, session.groups, session.config.segmentation_size),
                   dataset.config.name.c_str());
+    }
     std::fflush(stdout);
   }
 }

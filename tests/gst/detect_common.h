@@ -116,6 +116,16 @@ inline guint64 resident_bytes() {
   return resident * static_cast<guint64>(sysconf(_SC_PAGESIZE));
 }
 
+// That the process grew by less than `megabytes`. Not under AddressSanitizer, which keeps what is freed for a
+// while, and finds what is lost by itself.
+inline void fail_unless_settled([[maybe_unused]] guint64 before, [[maybe_unused]] guint64 after,
+                                [[maybe_unused]] guint64 megabytes) {
+#ifndef __SANITIZE_ADDRESS__
+  fail_unless(after < before + megabytes * 1024 * 1024, "%" G_GUINT64_FORMAT " kB more",
+              (after - before) / 1024);
+#endif
+}
+
 inline GstAnomalyMeta* meta_of(GstBuffer* buffer) {
   GstAnomalyMeta* meta = gst_buffer_get_anomaly_meta(buffer);
   fail_unless(meta != nullptr, "the frame carries no metadata");

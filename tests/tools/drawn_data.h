@@ -18,7 +18,7 @@ namespace anomaly::train {
 inline constexpr const char* kConfig = R"({
   "name": "tiny", "seed": 3, "segmentation_size": [32, 64], "map_size": [32, 64], "held_out_share": 0.34,
   "datasets": { "drawn": { "images": "images", "labels": "labels", "exact_geometry": true,
-    "groups": [[0], [10], [2, 8], []] } },
+    "groups": [[0], [10], [2, 8], []] }, "drive": { "images": "images", "weight": 0.3, "held_out_share": 0.5 } },
   "objects": { "images": "objects", "panoptic": "panoptic", "json": "panoptic.json", "held_out": 1 },
   "test": { "images": "images", "labels": "labels", "groups": [[0], [10], [2, 8], []] },
   "networks": {

@@ -157,6 +157,29 @@ TEST(pasted_things_are_marked_with_their_value) {
   CHECK(changed >= 16);
 }
 
+TEST(ordinary_drives_need_no_labels) {
+  const DrawnData data;
+  Session session = data.session("work");
+  DatasetConfig config;
+  config.name = "drive";
+  config.images = "images";
+  config.held_out_share = 0.5;
+  config.weight = 1e6;
+  CHECK(!config.labelled() && session.datasets[0].config.labelled());
+  session.datasets.push_back(read_dataset_frames(data.folder, config, 0.1, session.groups));
+  const Dataset& drive = session.datasets.back();
+  CHECK_EQ(drive.training.size(), size_t{3});
+  CHECK_EQ(drive.held_out.size(), size_t{3});
+  CHECK_EQ(cv::countNonZero(drive.training[0].groups != Groups::kOrdinary), 0);
+  // Drawn by weight, but never where a label is needed.
+  for (uint64_t i = 0; i < 40; ++i) {
+    Random one({i}), other({i});
+    const Frame* any = &draw_frame(session.datasets, false, one);
+    CHECK(any >= drive.training.data() && any < drive.training.data() + drive.training.size());
+    CHECK_EQ(cv::countNonZero(draw_frame(session.datasets, true, other).groups == Groups::kOrdinary), 0);
+  }
+}
+
 TEST(drives_of_the_scene_are_data) {
   DatasetConfig config;
   config.name = "drives";
