@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "gst/plugin/gstanomalydetectregions.h"
+#include "gst/plugin/gstanomalydetectstandard.h"
 #include "gst/plugin/gstanomalydetectstreams.h"
 #include "kernels/statistics.h"
 #include "src/engine/engine.h"
@@ -51,6 +52,7 @@ struct DetectConfig {
   RegionConfig regions;
   StreamConfig streams;
   guint attach = 0;
+  guint standard = kStandardAll;  // StandardFlags
   int threads = 0;
   int max_in_flight = 1;
 

@@ -41,18 +41,22 @@ GstAnomalyRegion describe(const Region& region, const Sighting& sighting,
 }  // namespace
 
 Findings::Findings(Result result, const std::vector<Sighting>& sightings, BufferMemory& memory,
-                   float threshold, const DetectModel& model)
+                   float threshold, const DetectModel& model, guint standard, GstClockTime computed_at)
     : statistics_(std::move(result.statistics)),
       threshold_(threshold),
       inference_ms_(result.inference_ms),
       method_(model.method),
-      model_(model.name) {
+      model_(model.name),
+      standard_(standard),
+      computed_at_(computed_at) {
   maps_.reserve(1 + result.further.size());
   regions_.reserve(sightings.size());
   first_frames_.reserve(sightings.size());
+  class_ids_.reserve(sightings.size());
   for (size_t i = 0; i < sightings.size(); ++i) {
     regions_.push_back(describe(statistics_.regions[i], sightings[i], model.classes));
     first_frames_.push_back(sightings[i].first_frame);
+    class_ids_.push_back(regions_.back().label ? statistics_.regions[i].label : -1);
   }
   add_map(std::move(result.map), memory);
   for (Plane& plane : result.further) add_map(std::move(plane), memory);
@@ -100,6 +104,19 @@ void Findings::attach(GstBuffer* buffer, int width, int height, guint age, int64
           map.plane.type == Plane::Type::F32 ? GST_ANOMALY_PLANE_F32 : GST_ANOMALY_PLANE_U8, columns, rows,
           map.plane.channels, gst_buffer_ref(map.values));
   }
+
+  StandardFindings findings;
+  findings.width = width;
+  findings.height = height;
+  findings.regions = &regions_;
+  findings.class_ids = &class_ids_;
+  findings.model = model_;
+  findings.score = statistics_.score;
+  findings.computed_at = computed_at_;
+  findings.scores = maps_.front().values;
+  findings.map_width = static_cast<guint>(maps_.front().plane.width);
+  findings.map_height = static_cast<guint>(maps_.front().plane.height);
+  attach_standard_metadata(buffer, standard_, findings);
 }
 
 }  // namespace anomaly

@@ -10,6 +10,7 @@
 #include "gst/lib/gstanomalymeta.h"
 #include "gst/plugin/gstanomalydetectmemory.h"
 #include "gst/plugin/gstanomalydetectmodel.h"
+#include "gst/plugin/gstanomalydetectstandard.h"
 #include "src/engine/engine.h"
 #include "src/engine/region_tracker.h"
 
@@ -19,15 +20,16 @@ namespace anomaly {
 // copyable.
 class Findings {
  public:
-  // sightings: one for each region of the result. memory: where the result's maps lie.
+  // sightings: one for each region of the result. memory: where the result's maps lie. standard: which
+  // standard metadata to attach (StandardFlags). computed_at: running time of the frame.
   Findings(Result result, const std::vector<Sighting>& sightings, BufferMemory& memory, float threshold,
-           const DetectModel& model);
+           const DetectModel& model, guint standard, GstClockTime computed_at);
   ~Findings();
   Findings(const Findings&) = delete;
   Findings& operator=(const Findings&) = delete;
 
-  // Replaces whatever anomaly metadata `buffer` (writable) carries. width, height: of the frame. number: of
-  // the frame, as the sightings count them.
+  // Replaces whatever metadata of an anomalydetect `buffer` (writable) carries. width, height: of the frame.
+  // number: of the frame, as the sightings count them.
   void attach(GstBuffer* buffer, int width, int height, guint age, int64_t number) const;
 
  private:
@@ -40,10 +42,13 @@ class Findings {
   std::vector<Map> maps_;  // the score map first
   std::vector<GstAnomalyRegion> regions_;
   std::vector<int64_t> first_frames_;  // of the regions
+  std::vector<int> class_ids_;         // train ids of the regions' labels
   MapStatistics statistics_;
   double threshold_, inference_ms_;
   const char* method_;
   const char* model_;
+  guint standard_;
+  GstClockTime computed_at_;
 };
 
 }  // namespace anomaly

@@ -106,6 +106,7 @@ void set_property(GObject* object, guint id, const GValue* value, GParamSpec* ps
       DetectConfig& config = self->state->config;
       known = set_detect_property(config, id, value, problem) ||
               set_stream_property(config.streams, id, value) ||
+              set_standard_property(config.standard, id, value) ||
               set_event_property(self->state->event_settings, id, value);
       // A running element keeps the region that it had and warns; one that is not refuses to start.
       running = self->state->started;
@@ -129,6 +130,7 @@ void get_property(GObject* object, guint id, GValue* value, GParamSpec* pspec) {
   const bool known = get_detect_property(self->state->config, id, value) ||
                      get_stream_property(self->state->config.streams, id, value) ||
                      get_event_property(self->state->event_settings, id, value) ||
+                     get_standard_property(self->state->config.standard, id, value) ||
                      get_region_property(self->state->config.regions, id, value);
   GST_OBJECT_UNLOCK(self);
   if (!known) G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, pspec);
@@ -142,6 +144,7 @@ void install_properties(GObjectClass* klass) {
   install_detect_properties(klass);
   install_event_properties(klass);
   install_region_properties(klass);
+  install_standard_properties(klass);
   install_stream_properties(klass);
 }
 

@@ -137,6 +137,7 @@ void DetectQueue::submit(Frame& frame, const FrameView& view, const DetectConfig
   pending->model = model_;
   pending->ticket = std::make_shared<Ticket>();
   pending->threshold = static_cast<float>(config.threshold < 0 ? engine.model().threshold : config.threshold);
+  pending->standard = supported_standard(config.standard);
   request.caller = config.streams.caller;
   request.batch_size = config.streams.batch_size;
   request.batch_timeout = std::chrono::nanoseconds(config.streams.batch_timeout);
@@ -296,8 +297,8 @@ DetectQueue::Took DetectQueue::take_result(Pending& pending) {
   tracked_ = origin.stream;
   const auto sightings =
       tracker_.update(result.statistics.regions, origin.number, nanoseconds_or_unknown(origin.times.running));
-  last_ =
-      std::make_unique<Findings>(std::move(result), sightings, *memory_, pending.threshold, *pending.model);
+  last_ = std::make_unique<Findings>(std::move(result), sightings, *memory_, pending.threshold,
+                                     *pending.model, pending.standard, origin.times.running);
   last_looked_at_ = origin.looked_at;
   return took;
 }

@@ -134,6 +134,7 @@ class DetectQueue {
   struct Pending {
     Origin origin;
     float threshold = 0;
+    guint standard = 0;
     std::shared_ptr<const DetectModel> model;
     std::shared_ptr<Ticket> ticket;
     std::future<Result> result;

@@ -72,10 +72,13 @@ static gchar* default_of(GParamSpec* spec, GstElement* element) {
     return g_strdup(entry ? entry->value_nick : "?");
   }
   if (G_IS_PARAM_SPEC_FLAGS(spec)) {
-    gchar* text = gst_value_serialize(value);
-    if (g_value_get_flags(value) != 0) return text;
-    g_free(text);
-    return g_strdup("none");
+    const GFlagsClass* flags = G_PARAM_SPEC_FLAGS(spec)->flags_class;
+    GString* text = g_string_new(NULL);
+    for (guint i = 0; i < flags->n_values; i++)
+      if (g_value_get_flags(value) & flags->values[i].value)
+        g_string_append_printf(text, "%s%s", text->len > 0 ? "+" : "", flags->values[i].value_nick);
+    if (text->len == 0) g_string_append(text, "none");
+    return g_string_free(text, FALSE);
   }
   if (G_IS_PARAM_SPEC_FLOAT(spec)) return g_strdup(number(round(g_value_get_float(value) * 1e6) / 1e6));
   if (G_IS_PARAM_SPEC_DOUBLE(spec)) return g_strdup(number(g_value_get_double(value)));
