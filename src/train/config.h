@@ -16,8 +16,8 @@ namespace anomaly::train {
 // label, several for a coarse one (the loss then takes the sum of their probabilities), none to ignore the
 // value.
 struct DatasetConfig {
-  // Without labels: an ordinary drive, in which everything is of some known class. Segmentation does not read
-  // it.
+  // Without labels: an ordinary drive, in which everything is of some known class, in `images`, which may be
+  // a video file too. Segmentation does not read it.
   std::string name, images, labels;
   std::vector<std::vector<int>> groups;
   // In place of folders: drives of the procedural scene, labelled by their maker.
@@ -28,6 +28,7 @@ struct DatasetConfig {
   } scenes;
   double weight = 1;            // share of this set's frames among the samples, relative to the others'
   bool exact_geometry = false;  // labels fine enough for synthesis and dissimilarity
+  int64_t every = 1;            // of an ordinary drive's frames, every so many-th
   std::optional<double> held_out_share;  // in place of the configuration's
   bool labelled() const { return scenes.drives > 0 || !labels.empty(); }
 };

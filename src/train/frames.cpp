@@ -5,10 +5,12 @@
 #include <array>
 #include <cmath>
 #include <filesystem>
+#include <iterator>
 #include <opencv2/imgcodecs.hpp>
 #include <opencv2/imgproc.hpp>
 
 #include "src/error.h"
+#include "src/eval/input.h"
 #include "src/scene/scene.h"
 
 namespace anomaly::train {
@@ -93,6 +95,29 @@ Dataset render_drives(const DatasetConfig& config, double held_out_share) {
   return dataset;
 }
 
+// Consecutive frames of a drive are alike: the held-out ones are its end, not a sample of the whole.
+Dataset read_ordinary_drive(const std::string& path, const DatasetConfig& config, double held_out_share) {
+  eval::InputOptions options;
+  options.path = path;
+  const auto input = eval::Input::open(options);
+  Dataset dataset;
+  dataset.config = config;
+  eval::EvalFrame read;
+  for (int64_t i = 0; input->next(read); ++i) {
+    if (i % config.every != 0) continue;
+    Frame frame;
+    frame.name = read.name;
+    frame.rgb = cv::Mat(read.height, read.width, CV_8UC3, read.rgb.data()).clone();
+    frame.groups = cv::Mat(frame.rgb.size(), CV_8UC1, cv::Scalar(Groups::kOrdinary));
+    dataset.training.push_back(std::move(frame));
+  }
+  const auto held_out = std::lround(static_cast<double>(dataset.training.size()) * held_out_share);
+  const auto first = dataset.training.end() - held_out;
+  dataset.held_out.assign(std::make_move_iterator(first), std::make_move_iterator(dataset.training.end()));
+  dataset.training.erase(first, dataset.training.end());
+  return dataset;
+}
+
 // The label map of a picture of `size`; table: a group index per label value.
 cv::Mat read_groups(const std::string& path, cv::Size size, const std::array<uint8_t, 256>& table) {
   const cv::Mat labels = cv::imread(path, cv::IMREAD_UNCHANGED);
@@ -110,6 +135,7 @@ Dataset read_dataset_frames(const std::string& root, const DatasetConfig& config
                             Groups& groups) {
   if (config.held_out_share) held_out_share = *config.held_out_share;
   if (config.scenes.drives > 0) return render_drives(config, held_out_share);
+  if (!config.labelled()) return read_ordinary_drive(root + "/" + config.images, config, held_out_share);
   std::array<uint8_t, 256> table;
   table.fill(Groups::kIgnore);
   for (size_t value = 0; value < config.groups.size(); ++value)
@@ -124,9 +150,8 @@ Dataset read_dataset_frames(const std::string& root, const DatasetConfig& config
     Frame frame;
     frame.name = stem_of(pictures[i]);
     frame.rgb = read_rgb(pictures[i]);
-    frame.groups = config.labelled() ? read_groups(root + "/" + config.labels + "/" + frame.name + ".png",
-                                                   frame.rgb.size(), table)
-                                     : cv::Mat(frame.rgb.size(), CV_8UC1, cv::Scalar(Groups::kOrdinary));
+    frame.groups =
+        read_groups(root + "/" + config.labels + "/" + frame.name + ".png", frame.rgb.size(), table);
     (i < kept ? dataset.training : dataset.held_out).push_back(std::move(frame));
   }
   return dataset;

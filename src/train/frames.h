@@ -38,9 +38,9 @@ struct Dataset {
   std::vector<Frame> training, held_out;
 };
 
-// Renders the drives, or reads a folder of pictures with labels of the same stem (.png), if it has any. The
-// last `held_out_share` by name are held out. Throws Error(NotFound or Io) naming the folder or file: no
-// pictures, a picture without label, sizes that differ.
+// Renders the drives, or reads a folder of pictures with labels of the same stem (.png), or an ordinary drive
+// without labels. The last `held_out_share` by name are held out. Throws Error(NotFound or Io) naming the
+// folder or file: no pictures, a picture without label, sizes that differ.
 Dataset read_dataset_frames(const std::string& root, const DatasetConfig& config, double held_out_share,
                             Groups& groups);
 

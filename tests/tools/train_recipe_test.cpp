@@ -171,6 +171,13 @@ TEST(ordinary_drives_need_no_labels) {
   CHECK_EQ(drive.training.size(), size_t{3});
   CHECK_EQ(drive.held_out.size(), size_t{3});
   CHECK_EQ(cv::countNonZero(drive.training[0].groups != Groups::kOrdinary), 0);
+  config.every = 4;
+  config.held_out_share.reset();
+  const Dataset sparse = read_dataset_frames(data.folder, config, 0.5, session.groups);
+  CHECK_EQ(sparse.training.at(0).name, "0.png");
+  CHECK_EQ(sparse.held_out.at(0).name, "4.png");
+  config.images = "nowhere.mp4";
+  CHECK_THROWS(read_dataset_frames(data.folder, config, 0.5, session.groups), Error, "nowhere.mp4");
   // Drawn by weight, but never where a label is needed.
   for (uint64_t i = 0; i < 40; ++i) {
     Random one({i}), other({i});
