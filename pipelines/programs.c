@@ -71,3 +71,20 @@ void programs_keep_even(GstElement* videobox) {
   gst_pad_add_probe(pad, GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM, on_caps, videobox, NULL);
   gst_object_unref(pad);
 }
+
+void programs_append_json(GString* json, const gchar* text) {
+  if (!text || !g_utf8_validate(text, -1, NULL)) {
+    g_string_append(json, "null");
+    return;
+  }
+  g_string_append_c(json, '"');
+  for (const gchar* c = text; *c; c++) {
+    if (*c == '"' || *c == '\\')
+      g_string_append_printf(json, "\\%c", *c);
+    else if ((guchar)*c < 0x20 || *c == 0x7f)
+      g_string_append_printf(json, "\\u%04x", (guint)(guchar)*c);
+    else
+      g_string_append_c(json, *c);
+  }
+  g_string_append_c(json, '"');
+}

@@ -30,6 +30,9 @@ gboolean programs_set_number(GstElement* element, const gchar* property, const g
  * size changes. */
 void programs_keep_even(GstElement* videobox);
 
+/* Text as JSON has it, in quotes; null where it is NULL or no UTF-8. */
+void programs_append_json(GString* json, const gchar* text);
+
 G_END_DECLS
 
 #endif

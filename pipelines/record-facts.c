@@ -15,20 +15,7 @@ gchar* clip_beside(const gchar* path, const gchar* ending) {
 
 static void add_text(GString* json, const gchar* name, const gchar* text) {
   g_string_append_printf(json, "\"%s\": ", name);
-  if (!text || !g_utf8_validate(text, -1, NULL)) {
-    g_string_append(json, "null");
-    return;
-  }
-  g_string_append_c(json, '"');
-  for (const gchar* c = text; *c; c++) {
-    if (*c == '"' || *c == '\\')
-      g_string_append_printf(json, "\\%c", *c);
-    else if ((guchar)*c < 0x20 || *c == 0x7f)
-      g_string_append_printf(json, "\\u%04x", (guint)(guchar)*c);
-    else
-      g_string_append_c(json, *c);
-  }
-  g_string_append_c(json, '"');
+  programs_append_json(json, text);
 }
 
 static void add_number(GString* json, const gchar* name, gdouble value) {

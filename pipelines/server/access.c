@@ -2,6 +2,8 @@
  *
  * Who may watch, and how many at once.
  */
+#include <string.h>
+
 #include "server.h"
 
 #define VIEWER "viewer"
@@ -17,6 +19,17 @@ guint64 access_clients_total(void) {
 }
 guint64 access_clients_refused(void) {
   return (guint)g_atomic_int_get(&refused);
+}
+
+/* Takes as long for a wrong password as for a right one, as far as its characters go. */
+gboolean access_is_user(const Config* config, const gchar* name, const gchar* password) {
+  const gchar* known = g_hash_table_lookup(config->users, name);
+  gchar* given = g_compute_checksum_for_string(G_CHECKSUM_SHA256, password, -1);
+  gchar* right = g_compute_checksum_for_string(G_CHECKSUM_SHA256, known ? known : "", -1);
+  const gboolean same = strcmp(given, right) == 0;
+  g_free(given);
+  g_free(right);
+  return known && same;
 }
 
 static void on_session(GstRTSPClient* client, GstRTSPSession* session, gpointer timeout) {

@@ -12,11 +12,26 @@
 #define ERROR g_quark_from_static_string("anomaly-rtsp-server")
 
 /* What a mount, or all of them, may set of anomalydetect. */
-static const gchar* const detector_keys[] = {
-    "model",    "device",    "method",      "normalization",       "threshold",
-    "interval", "min-area",  "roi",         "ignore-mask",         "classes",
-    "threads",  "engine-id", "max-latency", "segmentation-height", "segmentation-width",
-    NULL};
+static const gchar* const detector_keys[] = {"model",
+                                             "device",
+                                             "method",
+                                             "normalization",
+                                             "threshold",
+                                             "interval",
+                                             "min-area",
+                                             "roi",
+                                             "ignore-mask",
+                                             "classes",
+                                             "threads",
+                                             "engine-id",
+                                             "max-latency",
+                                             "segmentation-height",
+                                             "segmentation-width",
+                                             "event-on-score",
+                                             "event-off-score",
+                                             "event-min-duration",
+                                             "event-release",
+                                             NULL};
 
 static Mount* mount_new(const gchar* path) {
   Mount* mount = g_new0(Mount, 1);
@@ -43,7 +58,7 @@ Config* config_new(void) {
   Config* config = g_new0(Config, 1);
   config->address = g_strdup("127.0.0.1");
   config->port = 8554;
-  config->metrics_port = -1;
+  config->metrics_port = config->web_port = -1;
   config->realm = g_strdup("anomaly-rtsp-server");
   config->max_clients = 64;
   config->max_sessions = 256;
@@ -237,12 +252,13 @@ static void check_keys(Group* group, const gchar* const* own) {
 
 static void read_server(Config* config, Group* group) {
   static const gchar* const keys[] = {
-      "address",     "port",         "metrics-port",    "certificate", "key",       "realm",
-      "max-clients", "max-sessions", "session-timeout", "udp-ports",   "protocols", NULL};
+      "address",     "port",         "metrics-port",    "web-port",  "certificate", "key", "realm",
+      "max-clients", "max-sessions", "session-timeout", "udp-ports", "protocols",   NULL};
   check_keys(group, keys);
   read_text(group, "address", &config->address);
   read_number(group, "port", 0, 65535, &config->port);
   read_number(group, "metrics-port", -1, 65535, &config->metrics_port);
+  read_number(group, "web-port", -1, 65535, &config->web_port);
   read_path(group, "certificate", &config->certificate);
   read_path(group, "key", &config->key);
   read_text(group, "realm", &config->realm);

@@ -21,8 +21,8 @@ void complain(const gchar* format, ...) {
 static struct {
   gchar *config, *address, *model, *device;
   gchar** mounts;
-  gint port, metrics_port;
-} opt = {.port = -1, .metrics_port = -2};
+  gint port, metrics_port, web_port;
+} opt = {.port = -1, .metrics_port = -2, .web_port = -2};
 
 static const GOptionEntry entries[] = {
     {"config", 0, 0, G_OPTION_ARG_FILENAME, &opt.config,
@@ -35,6 +35,8 @@ static const GOptionEntry entries[] = {
     {"device", 0, 0, G_OPTION_ARG_STRING, &opt.device, "auto, cpu, cuda or cuda:N", "DEVICE"},
     {"metrics-port", 0, 0, G_OPTION_ARG_INT, &opt.metrics_port,
      "of /healthz and /metrics, on 127.0.0.1; 0 = any that is free, -1 = none (-1)", "PORT"},
+    {"web-port", 0, 0, G_OPTION_ARG_INT, &opt.web_port,
+     "of the page that shows pictures, scores and events, likewise", "PORT"},
     {NULL}};
 
 static gboolean add_flags(Config* config, GError** error) {
@@ -44,7 +46,9 @@ static gboolean add_flags(Config* config, GError** error) {
   }
   if (opt.port != -1) config->port = opt.port;
   if (opt.metrics_port != -2) config->metrics_port = opt.metrics_port;
-  if (config->port < 0 || config->port > 65535 || config->metrics_port < -1 || config->metrics_port > 65535) {
+  if (opt.web_port != -2) config->web_port = opt.web_port;
+  if (config->port < 0 || config->port > 65535 || config->metrics_port < -1 || config->metrics_port > 65535 ||
+      config->web_port < -1 || config->web_port > 65535) {
     g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, "a port is a number up to 65535");
     return FALSE;
   }
@@ -108,12 +112,13 @@ static void shut_down(GstRTSPServer* server, guint source) {
   }
 }
 
-static void announce(const Config* config, GstRTSPServer* server, guint metrics_port) {
+static void announce(const Config* config, GstRTSPServer* server, const Monitor* monitor, const Web* web) {
   const gboolean v6 = strchr(config->address, ':') != NULL;
   for (guint i = 0; i < config->mounts->len; i++)
     g_print("%s://%s%s%s:%d%s\n", config->certificate ? "rtsps" : "rtsp", v6 ? "[" : "", config->address,
             v6 ? "]" : "", gst_rtsp_server_get_bound_port(server), ((Mount*)config->mounts->pdata[i])->path);
-  if (metrics_port) g_print("http://127.0.0.1:%u/metrics\n", metrics_port);
+  if (monitor) g_print("http://127.0.0.1:%u/metrics\n", monitor_port(monitor));
+  if (web) g_print("http://127.0.0.1:%u/\n", web_port(web));
   g_print("ready\n");
   fflush(stdout);
   GInetAddress* address = g_inet_address_new_from_string(config->address);
@@ -123,13 +128,14 @@ static void announce(const Config* config, GstRTSPServer* server, guint metrics_
   g_clear_object(&address);
 }
 
-static gboolean serve(const Config* config, GError** error) {
+static gboolean serve(Config* config, GError** error) {
   GMainLoop* loop = g_main_loop_new(NULL, FALSE);
   GstRTSPServer* server = gst_rtsp_server_new();
   GstRTSPMountPoints* points = gst_rtsp_server_get_mount_points(server);
-  GSocketService* monitor = NULL;
+  Monitor* monitor = NULL;
+  Web* web = NULL;
   gchar* service = g_strdup_printf("%d", config->port);
-  guint source = 0, metrics_port = 0;
+  guint source = 0;
   gst_rtsp_server_set_address(server, config->address);
   gst_rtsp_server_set_service(server, service);
   for (guint i = 0; i < config->mounts->len; i++) {
@@ -137,7 +143,7 @@ static gboolean serve(const Config* config, GError** error) {
     gst_rtsp_mount_points_add_factory(points, mount->path, mount_factory_new(config, mount));
   }
   g_object_unref(points);
-  gboolean ok = access_apply(config, server, error);
+  gboolean ok = access_apply(config, server, error) && (config->web_port < 0 || web_prepare(config, error));
   if (ok) {
     /* Once for the message: attaching only says that it failed. */
     GSocket* socket = gst_rtsp_server_create_socket(server, NULL, error);
@@ -151,22 +157,20 @@ static gboolean serve(const Config* config, GError** error) {
                 service);
     ok = FALSE;
   }
-  if (ok && config->metrics_port >= 0)
-    ok = (metrics_port = monitor_start(config, server, &monitor, error)) != 0;
+  if (ok && config->metrics_port >= 0) ok = (monitor = monitor_start(config, server, error)) != NULL;
+  if (ok && config->web_port >= 0) ok = (web = web_start(config, error)) != NULL;
   if (ok) {
     g_unix_signal_add(SIGTERM, on_signal, loop);
     g_unix_signal_add(SIGINT, on_signal, loop);
-    announce(config, server, metrics_port);
+    announce(config, server, monitor, web);
     g_main_loop_run(loop);
   }
-  if (monitor) {
-    g_socket_service_stop(monitor);
-    g_socket_listener_close(G_SOCKET_LISTENER(monitor));
-    g_object_unref(monitor);
-  }
+  web_stop(web);
+  monitor_stop(monitor);
   if (source) shut_down(server, source);
   g_object_unref(server);
   gst_rtsp_thread_pool_cleanup();
+  if (media_count() == 0) web_clear(config);
   g_main_loop_unref(loop);
   g_free(service);
   return ok;

@@ -1,20 +1,18 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * GET /healthz and /metrics over HTTP/1, on 127.0.0.1: one request a connection, four connections at once,
- * and no more of a request is read than its first 4 KiB or in 5 seconds.
+ * GET /healthz and /metrics over HTTP/1, on 127.0.0.1: one request a connection, sixteen connections at once.
  */
 #include <math.h>
 #include <string.h>
 
+#include "http.h"
 #include "server.h"
 
-#define LONGEST_REQUEST 4096
-#define PATIENCE 5 /* seconds */
-
-typedef struct {
+struct _Monitor {
   const Config* config;
   GstRTSPServer* server;
-} Monitor;
+  HttpServer* http;
+};
 
 /* A mount that is watched gives frames; one that is not has nothing to show. */
 static gboolean healthy(const Mount* mount, MountState* state) {
@@ -119,101 +117,41 @@ static void metrics(const Monitor* monitor, GString* body) {
   }
 }
 
-/* The request's head, up to its empty line; NULL where there is none. */
-static gchar* read_head(GInputStream* input) {
-  const gint64 until = g_get_monotonic_time() + PATIENCE * G_USEC_PER_SEC;
-  gchar* head = g_malloc0(LONGEST_REQUEST + 1);
-  gsize size = 0;
-  while (size < LONGEST_REQUEST && g_get_monotonic_time() < until) {
-    const gssize got = g_input_stream_read(input, head + size, LONGEST_REQUEST - size, NULL, NULL);
-    if (got <= 0) break;
-    size += (gsize)got;
-    if (memchr(head, 0, size)) break;
-    if (strstr(head, "\r\n\r\n")) return head;
-  }
-  g_free(head);
-  return NULL;
-}
-
-/* The target of "GET /x HTTP/1.1"; *body_wanted is FALSE for HEAD. */
-static gchar* parse_head(const gchar* head, gboolean* body_wanted, const gchar** status) {
-  gchar* line = g_strndup(head, (gsize)(strstr(head, "\r\n") - head));
-  gchar** words = g_strsplit(line, " ", 4);
-  gchar* target = NULL;
-  *status = "400 Bad Request";
-  *body_wanted = TRUE;
-  if (g_strv_length(words) == 3 && (strcmp(words[2], "HTTP/1.1") == 0 || strcmp(words[2], "HTTP/1.0") == 0) &&
-      words[1][0] == '/') {
-    *body_wanted = strcmp(words[0], "HEAD") != 0;
-    if (!*body_wanted || strcmp(words[0], "GET") == 0)
-      target = g_strdup(words[1]);
-    else
-      *status = "405 Method Not Allowed";
-  }
-  g_strfreev(words);
-  g_free(line);
-  return target;
-}
-
-static gboolean on_connection(GThreadedSocketService* service, GSocketConnection* connection, GObject* source,
-                              gpointer data) {
+static void on_request(const HttpRequest* request, HttpAnswer* answer, gpointer data) {
   const Monitor* monitor = data;
-  const gchar *status = "400 Bad Request", *type = "text/plain; charset=utf-8";
+  const gboolean is_health = strcmp(request->target, "/healthz") == 0;
+  if (!is_health && strcmp(request->target, "/metrics") != 0) return;
   GString* body = g_string_new(NULL);
-  gboolean body_wanted = TRUE;
-  g_socket_set_timeout(g_socket_connection_get_socket(connection), PATIENCE);
-  gchar* head = read_head(g_io_stream_get_input_stream(G_IO_STREAM(connection)));
-  gchar* target = head ? parse_head(head, &body_wanted, &status) : NULL;
-  if (target && strcmp(target, "/healthz") == 0) {
-    status = health(monitor->config, body) ? "200 OK" : "503 Service Unavailable";
-  } else if (target && strcmp(target, "/metrics") == 0) {
-    status = "200 OK";
-    type = "text/plain; version=0.0.4; charset=utf-8";
+  if (is_health) {
+    answer->status = health(monitor->config, body) ? "200 OK" : "503 Service Unavailable";
+  } else {
+    answer->status = "200 OK";
+    answer->type = "text/plain; version=0.0.4; charset=utf-8";
     metrics(monitor, body);
-  } else {
-    if (target) status = "404 Not Found";
-    g_string_append_printf(body, "%s\n", status);
   }
-  gchar* answer = g_strdup_printf("HTTP/1.1 %s\r\nContent-Type: %s\r\nContent-Length: %" G_GSIZE_FORMAT
-                                  "\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n"
-                                  "Connection: close\r\n\r\n%s",
-                                  status, type, body->len, body_wanted ? body->str : "");
-  g_output_stream_write_all(g_io_stream_get_output_stream(G_IO_STREAM(connection)), answer, strlen(answer),
-                            NULL, NULL, NULL);
-  g_io_stream_close(G_IO_STREAM(connection), NULL, NULL);
-  g_free(answer);
-  g_free(target);
-  g_free(head);
-  g_string_free(body, TRUE);
-  (void)service;
-  (void)source;
-  return TRUE;
+  answer->body = http_body(body);
 }
 
-static void monitor_free(gpointer data, GClosure* closure) {
-  g_free(data);
-  (void)closure;
+Monitor* monitor_start(const Config* config, GstRTSPServer* server, GError** error) {
+  Monitor* monitor = g_new0(Monitor, 1);
+  monitor->config = config;
+  monitor->server = server;
+  const HttpSettings settings = {.name = "metrics",
+                                 .port = config->metrics_port,
+                                 .connections = 16,
+                                 .handler = on_request,
+                                 .data = monitor};
+  monitor->http = http_start(&settings, error);
+  if (!monitor->http) g_clear_pointer(&monitor, g_free);
+  return monitor;
 }
 
-guint monitor_start(const Config* config, GstRTSPServer* server, GSocketService** service, GError** error) {
-  GInetAddress* loopback = g_inet_address_new_loopback(G_SOCKET_FAMILY_IPV4);
-  GSocketAddress *address = g_inet_socket_address_new(loopback, (guint16)config->metrics_port), *bound = NULL;
-  guint port = 0;
-  *service = g_threaded_socket_service_new(4);
-  if (g_socket_listener_add_address(G_SOCKET_LISTENER(*service), address, G_SOCKET_TYPE_STREAM,
-                                    G_SOCKET_PROTOCOL_TCP, NULL, &bound, error)) {
-    Monitor* monitor = g_new0(Monitor, 1);
-    monitor->config = config;
-    monitor->server = server;
-    g_signal_connect_data(*service, "run", G_CALLBACK(on_connection), monitor, monitor_free, 0);
-    port = g_inet_socket_address_get_port(G_INET_SOCKET_ADDRESS(bound));
-    g_socket_service_start(*service);
-    g_object_unref(bound);
-  } else {
-    g_prefix_error(error, "metrics on 127.0.0.1, port %d: ", config->metrics_port);
-    g_clear_object(service);
-  }
-  g_object_unref(address);
-  g_object_unref(loopback);
-  return port;
+guint monitor_port(const Monitor* monitor) {
+  return http_port(monitor->http);
+}
+
+void monitor_stop(Monitor* monitor) {
+  if (!monitor) return;
+  http_stop(monitor->http);
+  g_free(monitor);
 }

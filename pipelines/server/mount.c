@@ -8,6 +8,7 @@
 #include "gst/lib/gstanomalymeta.h"
 #include "pipelines/programs.h"
 #include "server.h"
+#include "view.h"
 
 #define ERROR g_quark_from_static_string("anomaly-rtsp-server")
 #define VIEWER "viewer" /* the role of whoever may watch */
@@ -56,23 +57,39 @@ void medias_give_up(void) {
   g_list_free_full(all, g_object_unref);
 }
 
-/* The source has failed, and tries again. */
-static void on_lost(GstRTSPMedia* media, Mount* mount, const GstStructure* news) {
+static gboolean is_loss(const GstStructure* news) {
+  return g_strcmp0(gst_structure_get_string(news, "event"), "lost") == 0;
+}
+
+void mount_source_news(Mount* mount, const GstStructure* news) {
   const gchar* why = gst_structure_get_string(news, "reason");
-  guint64 frames = 0, delay = 0;
-  gst_structure_get_uint64(news, "frames", &frames);
+  guint64 delay = 0;
+  if (!is_loss(news)) return;
   gst_structure_get_uint64(news, "delay", &delay);
   g_mutex_lock(&mount->state.lock);
   mount->state.restarts++;
   g_mutex_unlock(&mount->state.lock);
-  if (frames > 0) {
-    complain("%s: the source failed: %s; trying again in %.1f s", mount->path, why,
-             delay / (gdouble)GST_SECOND);
-  } else {
-    gchar* text = g_strdup_printf("the source failed: %s", why);
-    give_up(media, text);
-    g_free(text);
+  view_lost(mount->view, why);
+  complain("%s: the source failed: %s; trying again in %.1f s", mount->path, why,
+           delay / (gdouble)GST_SECOND);
+}
+
+/* Whoever waits for the first frame of a source that fails before it is answered at once. */
+static void on_source_news(GstRTSPMedia* media, Mount* mount, const GstStructure* news) {
+  guint64 frames = 0;
+  gst_structure_get_uint64(news, "frames", &frames);
+  if (frames > 0 || !is_loss(news)) {
+    mount_source_news(mount, news);
+    return;
   }
+  const gchar* why = gst_structure_get_string(news, "reason");
+  gchar* text = g_strdup_printf("the source failed: %s", why);
+  g_mutex_lock(&mount->state.lock);
+  mount->state.restarts++;
+  g_mutex_unlock(&mount->state.lock);
+  view_lost(mount->view, why);
+  give_up(media, text);
+  g_free(text);
 }
 
 static gboolean server_media_handle_message(GstRTSPMedia* media, GstMessage* message) {
@@ -83,8 +100,7 @@ static gboolean server_media_handle_message(GstRTSPMedia* media, GstMessage* mes
     complain("%s: %s", mount ? mount->path : "?", error->message);
     g_clear_error(&error);
   } else if (mount && gst_message_has_name(message, "anomalysource")) {
-    const GstStructure* news = gst_message_get_structure(message);
-    if (g_strcmp0(gst_structure_get_string(news, "event"), "lost") == 0) on_lost(media, mount, news);
+    on_source_news(media, mount, gst_message_get_structure(message));
   }
   return GST_RTSP_MEDIA_CLASS(server_media_parent_class)->handle_message(media, message);
 }
@@ -183,11 +199,13 @@ gboolean mount_check_all(Config* config, GError** error) {
   return TRUE;
 }
 
-/* --- A media of the mount
- * ---------------------------------------------------------------------------------------- */
+/* --- The pipelines of the mount
+ * ----------------------------------------------------------------------------------- */
 static GstPadProbeReturn on_frame(GstPad* pad, GstPadProbeInfo* info, gpointer data) {
-  MountState* state = &((Mount*)data)->state;
-  const GstAnomalyMeta* meta = gst_buffer_get_anomaly_meta(GST_PAD_PROBE_INFO_BUFFER(info));
+  Mount* mount = data;
+  MountState* state = &mount->state;
+  GstBuffer* frame = GST_PAD_PROBE_INFO_BUFFER(info);
+  const GstAnomalyMeta* meta = gst_buffer_get_anomaly_meta(frame);
   g_mutex_lock(&state->lock);
   state->frames++;
   state->last_frame = g_get_monotonic_time();
@@ -196,22 +214,49 @@ static GstPadProbeReturn on_frame(GstPad* pad, GstPadProbeInfo* info, gpointer d
     state->inference = meta->inference_ms;
   }
   g_mutex_unlock(&state->lock);
-  (void)pad;
+  view_frame(mount->view, pad, frame);
   return GST_PAD_PROBE_OK;
 }
 
-static void add_probe(GstElement* element, const gchar* name, GstPadProbeType type,
-                      GstPadProbeCallback callback, gpointer data) {
-  GstPad* pad = gst_element_get_static_pad(element, name);
-  gst_pad_add_probe(pad, type, callback, data, NULL);
+static void on_event(GstElement* detector, const GstStructure* event, gpointer data) {
+  view_event(((Mount*)data)->view, event);
+  (void)detector;
+}
+
+const gchar* mount_launch(void) {
+  return "anomalysource name=source ! deinterlace ! videoflip video-direction=auto ! videoconvert ! "
+         "video/x-raw,format=I420 ! anomalydetect name=detector";
+}
+
+void mount_begin(Mount* mount, GstElement* bin) {
+  GstElement* source = gst_bin_get_by_name(GST_BIN(bin), "source");
+  GstElement* detector = gst_bin_get_by_name(GST_BIN(bin), "detector");
+  GstPad* pad = gst_element_get_static_pad(detector, "src");
+  g_object_set(source, "location", mount->source, "is-live", TRUE, "loop", TRUE, "timeout",
+               mount->source_timeout * GST_SECOND, NULL);
+  g_object_set(detector, "post-messages", FALSE, "event-thumbnail", mount->view != NULL, "event-min-duration",
+               GST_SECOND / 5, "event-release", GST_SECOND, NULL);
+  set_up_detector(detector, mount, NULL); /* as checked at the start */
+  gst_pad_add_probe(pad, GST_PAD_PROBE_TYPE_BUFFER, on_frame, mount, NULL);
+  if (mount->view) g_signal_connect(detector, "anomaly-event", G_CALLBACK(on_event), mount);
+  g_mutex_lock(&mount->state.lock);
+  mount->state.active_since = g_get_monotonic_time();
+  g_mutex_unlock(&mount->state.lock);
   gst_object_unref(pad);
+  gst_object_unref(detector);
+  gst_object_unref(source);
+}
+
+void mount_ended(Mount* mount) {
+  g_mutex_lock(&mount->state.lock);
+  mount->state.active_since = mount->state.last_frame = 0;
+  g_mutex_unlock(&mount->state.lock);
 }
 
 static void on_unprepared(GstRTSPMedia* media, gpointer data) {
-  MountState* state = &((Mount*)data)->state;
-  g_mutex_lock(&state->lock);
-  state->active_since = state->last_frame = 0;
-  g_mutex_unlock(&state->lock);
+  Mount* mount = data;
+  mount_ended(mount);
+  view_media_ended(mount->view);
   g_mutex_lock(&medias_lock);
   medias = g_list_remove(medias, media);
   g_mutex_unlock(&medias_lock);
@@ -220,26 +265,17 @@ static void on_unprepared(GstRTSPMedia* media, gpointer data) {
 static void on_configure(GstRTSPMediaFactory* factory, GstRTSPMedia* media, gpointer data) {
   Mount* mount = data;
   GstElement* bin = gst_rtsp_media_get_element(media);
-  GstElement* source = gst_bin_get_by_name(GST_BIN(bin), "source");
-  GstElement* detector = gst_bin_get_by_name(GST_BIN(bin), "detector");
   GstElement* box = gst_bin_get_by_name(GST_BIN(bin), "box");
   g_object_set_data(G_OBJECT(media), "mount", mount);
-  g_object_set(source, "location", mount->source, "is-live", TRUE, "loop", TRUE, "timeout",
-               mount->source_timeout * GST_SECOND, NULL);
-  set_up_detector(detector, mount, NULL); /* as checked at the start */
-  add_probe(detector, "src", GST_PAD_PROBE_TYPE_BUFFER, on_frame, mount);
+  view_media_begins(mount->view);
+  mount_begin(mount, bin);
   programs_keep_even(box);
-  g_mutex_lock(&mount->state.lock);
-  mount->state.active_since = g_get_monotonic_time();
-  g_mutex_unlock(&mount->state.lock);
   g_mutex_lock(&medias_lock);
   medias = g_list_prepend(medias, media);
   g_mutex_unlock(&medias_lock);
   /* After the factory, which forgets the media: from then on a client gets a new one. */
   g_signal_connect_after(media, "unprepared", G_CALLBACK(on_unprepared), mount);
   gst_object_unref(box);
-  gst_object_unref(detector);
-  gst_object_unref(source);
   gst_object_unref(bin);
   (void)factory;
 }
@@ -265,15 +301,14 @@ GstRTSPMediaFactory* mount_factory_new(const Config* config, Mount* mount) {
   const gchar* encode = encoder(mount, &settings);
   /* No queue holds anything up: a stream that no client has asked for stands still. */
   gchar* launch = g_strdup_printf(
-      "( anomalysource name=source ! deinterlace ! videoflip video-direction=auto ! videoconvert ! "
-      "video/x-raw,format=I420 ! anomalydetect name=detector ! tee name=frames allow-not-linked=true "
+      "( %s ! tee name=frames allow-not-linked=true "
       "frames. ! queue leaky=downstream max-size-buffers=4 max-size-bytes=0 max-size-time=0 ! %s ! videobox "
       "name=box ! "
       "video/x-raw,format=I420 ! %s %s ! rtph264pay name=pay0 pt=96 config-interval=-1 "
       "aggregate-mode=zero-latency "
       "frames. ! queue leaky=downstream max-size-buffers=4 max-size-bytes=0 max-size-time=0 ! anomalyonvif ! "
       "anomalyrtponvifpay name=pay1 pt=98 )",
-      mount->overlay ? "anomalyoverlay" : "identity", encode, settings);
+      mount_launch(), mount->overlay ? "anomalyoverlay" : "identity", encode, settings);
   gst_rtsp_media_factory_set_launch(factory, launch);
   g_free(launch);
   g_free(settings);

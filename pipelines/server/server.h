@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * anomaly-rtsp-server's parts: main.c (options, start, end), config.c (the file), mount.c (a mount's
- * pipeline), access.c (passwords, TLS, limits), monitor.c (health and metrics).
+ * pipeline), access.c (passwords, TLS, limits), monitor.c (health and metrics), web.c (the page), view.c
+ * (what it shows of a mount), http.c (what the two are served by).
  */
 #ifndef __ANOMALY_RTSP_SERVER_H__
 #define __ANOMALY_RTSP_SERVER_H__
@@ -22,6 +23,8 @@ typedef struct {
   gint64 active_since; /* monotonic microseconds; 0 = nobody watches */
 } MountState;
 
+typedef struct _View View;
+
 typedef struct {
   gchar* path;          /* "/front" */
   gchar* source;        /* as anomalysource takes it, paths absolute */
@@ -30,12 +33,14 @@ typedef struct {
   gboolean overlay;
   guint source_timeout; /* seconds */
   MountState state;
+  View* view; /* NULL without the web page; set before the first pipeline and until after the last */
 } Mount;
 
 typedef struct {
   gchar* address;
   gint port;         /* 0 = any that is free */
   gint metrics_port; /* -1 = none, 0 = any that is free; always on 127.0.0.1 */
+  gint web_port;     /* likewise */
   gchar *certificate, *key, *realm;
   gint max_clients, max_sessions, session_timeout; /* session_timeout: seconds */
   guint16 udp_first, udp_last;                     /* of the ports that video over UDP leaves from */
@@ -60,6 +65,14 @@ Mount* config_add_mount(Config* config, const gchar* path, const gchar* source, 
 gboolean mount_check_all(Config* config, GError** error);
 GstRTSPMediaFactory* mount_factory_new(const Config* config, Mount* mount);
 
+/* The beginning of every pipeline of a mount, up to the detector, as gst-launch-1.0 has it. */
+const gchar* mount_launch(void);
+/* Sets up the elements of mount_launch() in `bin`; the mount counts as watched until mount_ended(). */
+void mount_begin(Mount* mount, GstElement* bin);
+void mount_ended(Mount* mount);
+/* A message of anomalysource: counts and tells a loss. */
+void mount_source_news(Mount* mount, const GstStructure* news);
+
 /* Ends the waiting of clients whose source has given nothing yet. */
 void medias_give_up(void);
 /* Pipelines that somebody watches, or that are about to end. */
@@ -71,8 +84,22 @@ guint access_clients(void);
 guint64 access_clients_total(void);
 guint64 access_clients_refused(void);
 
-/* Answers GET /healthz and /metrics. Returns the port, 0 with `error` set where it cannot listen. The service
- * is stopped and unreferenced by the caller; what it uses must live until then. */
-guint monitor_start(const Config* config, GstRTSPServer* server, GSocketService** service, GError** error);
+gboolean access_is_user(const Config* config, const gchar* name, const gchar* password);
+
+/* Answers GET /healthz and /metrics until it is stopped; what it uses must live until then. NULL with `error`
+ * set where it cannot listen. */
+typedef struct _Monitor Monitor;
+Monitor* monitor_start(const Config* config, GstRTSPServer* server, GError** error);
+guint monitor_port(const Monitor* monitor);
+void monitor_stop(Monitor* monitor);
+
+/* The same of the web page. The mounts have views from web_prepare(), before the first pipeline, to
+ * web_clear(), after the last. */
+typedef struct _Web Web;
+gboolean web_prepare(Config* config, GError** error);
+void web_clear(Config* config);
+Web* web_start(const Config* config, GError** error);
+guint web_port(const Web* web);
+void web_stop(Web* web);
 
 #endif

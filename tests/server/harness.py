@@ -36,7 +36,8 @@ class Server:
         if not lines or lines[-1] != "ready":
             self.process.wait(PATIENCE)
             raise RuntimeError(f"the server has not started: {self.errors}")
-        self.metrics_port = int(re.search(r":(\d+)/metrics", lines[-2]).group(1))
+        ports = dict(re.findall(r"^http://127.0.0.1:(\d+)/(.*)$", line)[0][::-1] for line in lines if line.startswith("http"))
+        self.metrics_port, self.web_port = int(ports["metrics"]), int(ports.get("", 0))
         self.urls = {"/" + line.split("/", 3)[3]: line for line in lines if line.startswith("rtsp")}
         self.port = int(re.search(r":(\d+)/", lines[0]).group(1))
 
@@ -44,6 +45,16 @@ class Server:
     def errors(self):
         self.log.seek(0)
         return self.log.read()
+
+    def page(self, path="/", **headers):
+        """(status, headers, body) of the web page's port."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.web_port, timeout=PATIENCE)
+        connection.request("GET", path, headers=headers)
+        answer = connection.getresponse()
+        try:
+            return answer.status, dict(answer.getheaders()), answer.read()
+        finally:
+            connection.close()
 
     def get(self, path, method="GET"):
         connection = http.client.HTTPConnection("127.0.0.1", self.metrics_port, timeout=PATIENCE)

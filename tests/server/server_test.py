@@ -71,6 +71,8 @@ WRONG = [  # what, arguments or a configuration, what the message holds
     ("an empty password", "[users]\nanna=\n", 'group "users", key "anna": it is empty'),
     ("a mount without a source", "[mount /d]\nbitrate=100\n", 'group "mount /d", key "source": it is missing'),
     ("a mount with a space", "[mount /d d]\nsource=drive.mp4\n", '"/d d" is no mount'),
+    ("a mount with markup", "[mount /<b>]\nsource=drive.mp4\n", '"/<b>" is no mount'),
+    ("a page's port out of range", "[server]\nweb-port=65536\n", 'group "server", key "web-port": "65536" is no whole number from -1'),
     ("neither true nor false", "[mount /d]\nsource=drive.mp4\noverlay=yes\n", 'key "overlay": "yes"'),
     ("a detector's value", "[mount /d]\nsource=drive.mp4\nthreshold=high\n", 'mount "/d", key "threshold": "high"'),
     ("a bundle that is none", "[mount /d]\nsource=drive.mp4\nmodel=drive.mp4\n", "drive.mp4"),
