@@ -43,7 +43,11 @@ bool EventThumbnails::prepare(GstCaps* caps) {
   out_.interlace_mode = in_.interlace_mode;  // the converter refuses to change this, and the frame rate
   out_.fps_n = in_.fps_n;
   out_.fps_d = in_.fps_d;
-  converter_ = gst_video_converter_new(&in_, &out_, nullptr);
+  // Linear, as scaling elements have it: GStreamer 1.22's cubic, the converter's own default, tints YUV.
+  GstStructure* options =
+      gst_structure_new("options", GST_VIDEO_CONVERTER_OPT_RESAMPLER_METHOD, GST_TYPE_VIDEO_RESAMPLER_METHOD,
+                        GST_VIDEO_RESAMPLER_METHOD_LINEAR, nullptr);
+  converter_ = gst_video_converter_new(&in_, &out_, options);
   return converter_ != nullptr;
 }
 

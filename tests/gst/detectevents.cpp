@@ -333,6 +333,34 @@ GST_START_TEST(test_thumbnail) {
 }
 GST_END_TEST
 
+// What has no colour gets none by being made smaller.
+GST_START_TEST(test_thumbnail_is_not_tinted) {
+  Detect detect("event-on-score=0 event-thumbnail=true",
+                "video/x-raw,format=I420,width=960,height=540,framerate=25/1");
+  GstBuffer* buffer = gst_buffer_new_allocate(nullptr, detect.info.size, nullptr);
+  gst_buffer_memset(buffer, 0, 128, detect.info.size);
+  GstMapInfo map;
+  fail_unless(gst_buffer_map(buffer, &map, GST_MAP_WRITE));
+  for (gsize i = 0; i < 960 * 540; ++i) map.data[i] = static_cast<guint8>(16 + i * i * 37 % 220);
+  gst_buffer_unmap(buffer, &map);
+  GST_BUFFER_PTS(buffer) = 0;
+  fail_unless_equals_int(gst_harness_push(detect.harness, buffer), GST_FLOW_OK);
+  GstStructure* structure = next_message(detect);
+  GstSample* sample = nullptr;
+  fail_unless(structure && gst_structure_get(structure, "thumbnail", GST_TYPE_SAMPLE, &sample, nullptr));
+  fail_unless(gst_buffer_map(gst_sample_get_buffer(sample), &map, GST_MAP_READ));
+  double sums[3] = {};
+  for (gsize i = 0; i + 2 < map.size; i += 3)
+    for (gsize c = 0; c < 3; ++c) sums[c] += map.data[i + c];
+  const double pixels = static_cast<double>(map.size) / 3;
+  fail_unless(std::abs(sums[0] - sums[1]) / pixels < 4 && std::abs(sums[2] - sums[1]) / pixels < 4,
+              "means %f %f %f", sums[0] / pixels, sums[1] / pixels, sums[2] / pixels);
+  gst_buffer_unmap(gst_sample_get_buffer(sample), &map);
+  gst_sample_unref(sample);
+  gst_structure_free(structure);
+}
+GST_END_TEST
+
 static Suite* detectevents_suite() {
   Suite* suite = suite_create("anomalydetect");
   TCase* tc = tcase_create("events");
@@ -350,6 +378,7 @@ static Suite* detectevents_suite() {
   tcase_add_test(tc, test_element_keeps_quiet);
   tcase_add_test(tc, test_signal);
   tcase_add_test(tc, test_thumbnail);
+  tcase_add_test(tc, test_thumbnail_is_not_tinted);
   return suite;
 }
 
