@@ -235,6 +235,7 @@ static gboolean check_seconds(void) {
 
 int main(int argc, char** argv) {
   App app = {.status = 0};
+  programs_run_long();
   GError* error = NULL;
   GOptionContext* context = g_option_context_new("- keep a clip of what does not belong on the road");
   g_option_context_set_summary(context,

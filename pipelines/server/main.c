@@ -177,6 +177,7 @@ static gboolean serve(Config* config, GError** error) {
 }
 
 int main(int argc, char** argv) {
+  programs_run_long();
   GError* error = NULL;
   GOptionContext* context = g_option_context_new("- anomalies in driving video over RTSP");
   g_option_context_set_summary(
