@@ -126,8 +126,8 @@ def main():
         video = options.video
         if video is None:
             video = pathlib.Path(folder) / "drive.mp4"
-            subprocess.run(["gst-launch-1.0", "-q", "anomalytestsrc", "num-buffers=300", "!",
-                            "video/x-raw,width=480,height=270,framerate=15/1", "!", "videoconvert", "!", "x264enc",
+            subprocess.run(["gst-launch-1.0", "-q", "anomalytestsrc", "num-buffers=200", "!",
+                            "video/x-raw,width=320,height=180,framerate=10/1", "!", "videoconvert", "!", "x264enc",
                             "speed-preset=veryfast", "!", "mp4mux", "!", "filesink", f"location={video}"], check=True)
         configuration = pathlib.Path(folder) / "server.conf"
         configuration.write_text("[server]\nport=0\nsession-timeout=10\nthreads=1\ninterval=-1\n" +
