@@ -6,7 +6,6 @@ usage: record_test.py ANOMALY-RECORD BUNDLE
 """
 import json
 import os
-import random
 import shutil
 import signal
 import subprocess
@@ -15,47 +14,18 @@ import tempfile
 import time
 from pathlib import Path
 
+from odd_video import DETECTOR, HEIGHT, PATIENCE, RATE, WIDTH, flat, make_video, noise, run, scores
+
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "server"))
 from tap import check, equal, finish, result  # noqa: E402  pylint: disable=wrong-import-position
 
 PROGRAM, BUNDLE = (str(Path(argument).resolve()) for argument in sys.argv[1:3])
-WIDTH, HEIGHT, RATE, FRAMES = 64, 48, 10, 300
-DETECTOR = ["--model", BUNDLE, "--method", "softmax-distance", "--normalization", "frame", "--threads", "1"]
-PATIENCE = 120
+FRAMES = 300
 top = Path(tempfile.mkdtemp(prefix="anomaly-record-"))
 
 
-def run(*command, **settings):
-    return subprocess.run([str(part) for part in command], capture_output=True, text=True, timeout=PATIENCE, check=False, **settings)
-
-
-def flat():
-    return bytes([16] * (WIDTH * HEIGHT * 3))
-
-
-def noise():
-    return random.Random(1).randbytes(WIDTH * HEIGHT * 3)
-
-
-def make_video(name, pictures):
-    """Frame by frame, without loss."""
-    made = subprocess.run(["ffmpeg", "-v", "error", "-y", "-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{WIDTH}x{HEIGHT}", "-r", str(RATE),
-                           "-i", "-", "-c:v", "ffv1", "-pix_fmt", "bgr0", str(top / name)], input=b"".join(pictures), check=False,
-                          capture_output=True, timeout=PATIENCE)
-    if made.returncode:
-        raise RuntimeError(made.stderr)
-
-
-def scores(name):
-    """What the detector makes of each frame."""
-    done = run("gst-launch-1.0", "-q", "anomalysource", f"location={top / name}", "!", "videoconvert", "!", "anomalydetect",
-               f"model={BUNDLE}", "method=softmax-distance", "normalization=frame", "threads=1", "!", "anomalypublish", "location=-", "!",
-               "fakesink")
-    return [json.loads(line)["score"] for line in done.stdout.splitlines()]
-
-
 def record(source, folder, *options):
-    return run(PROGRAM, *DETECTOR, *options, source, top / folder)
+    return run(PROGRAM, "--model", BUNDLE, *DETECTOR, *options, source, top / folder)
 
 
 def seconds(path):
@@ -102,15 +72,15 @@ def clips(folder, expected, flat_is_odd):
 
 
 def says(status, text, *arguments):
-    done = run(PROGRAM, *DETECTOR, *arguments, cwd=top)
+    done = run(PROGRAM, "--model", BUNDLE, *DETECTOR, *arguments, cwd=top)
     return None if done.returncode == status and text in done.stderr else f"status {done.returncode}: {done.stdout}{done.stderr}"
 
 
 def interrupted(flat_is_odd, level):
     """SIGTERM in the middle of an event: the clip is finished."""
     odd = flat() if flat_is_odd else noise()
-    make_video("long.mkv", [odd] * 50)
-    with subprocess.Popen([PROGRAM, *DETECTOR, "--on-score", str(level), "--min-duration", "0", "--live", str(top / "long.mkv"), str(top / "cut")],
+    make_video(top / "long.mkv", [odd] * 50)
+    with subprocess.Popen([PROGRAM, "--model", BUNDLE, *DETECTOR, "--on-score", str(level), "--min-duration", "0", "--live", str(top / "long.mkv"), str(top / "cut")],
                           stdout=subprocess.PIPE, text=True) as process:
         end = time.monotonic() + PATIENCE
         while not list((top / "cut").glob("*.partial")) and time.monotonic() < end:
@@ -123,8 +93,8 @@ def interrupted(flat_is_odd, level):
 
 
 def main():
-    make_video("two.mkv", [flat()] * 3 + [noise()] * 3)
-    both = scores("two.mkv")
+    make_video(top / "two.mkv", [flat()] * 3 + [noise()] * 3)
+    both = scores(top / "two.mkv", BUNDLE)
     low, high = sorted((sum(both[:3]) / 3, sum(both[3:]) / 3))
     flat_is_odd, level = both[0] > both[-1], (low + high) / 2
     check("the detector tells the two kinds of frames apart", lambda: None if len(both) == 6 and high - low > 0.01 else str(both))
@@ -133,7 +103,7 @@ def main():
     pictures = [usual] * FRAMES
     for first, last in ((80, 90), (100, 103), (230, 235)):
         pictures[first:last] = [odd] * (last - first)
-    make_video("drive.mkv", pictures)
+    make_video(top / "drive.mkv", pictures)
     common = ["--on-score", str(level), "--off-score", str(level), "--min-duration", "0", "--release", "0"]
     done = record(top / "drive.mkv", "events", *common)
     check("a drive is watched", lambda: equal((done.returncode, done.stderr, done.stdout.splitlines()[-1:]), (0, "", ["2 clips"])))
@@ -149,10 +119,10 @@ def main():
     record(top / "drive.mkv", "short", *common, "--before", "0.5", "--after", "0.3")
     check("a second run writes beside the first", lambda: equal(
         (all(path.read_bytes() == data for path, data in before.items()), len(list((top / "short").iterdir()))), (True, 18)))
-    make_video("begins.mkv", [odd] * 3 + [usual] * 20)
+    make_video(top / "begins.mkv", [odd] * 3 + [usual] * 20)
     record(top / "begins.mkv", "begins", *common, "--after", "1")
     check("an event on the first frame", clips, "begins", [(0, 1.3, 3, [(0.0, 0.3)])], flat_is_odd)
-    make_video("quiet.mkv", [usual] * 10)
+    make_video(top / "quiet.mkv", [usual] * 10)
     quiet = record(top / "quiet.mkv", "quiet", *common)
     check("nothing odd: no clip", lambda: equal((quiet.returncode, quiet.stdout, list((top / "quiet").iterdir())), (0, "0 clips\n", [])))
     check("ended in the middle", interrupted, flat_is_odd, level)

@@ -39,6 +39,7 @@ check "libtorch: --help" grep -q "usage: libtorch.sh" <(pipelines/libtorch.sh --
 
 check "setup: --help" grep -q "usage: pipelines/setup.sh" <(pipelines/setup.sh --help)
 check "dashcam: --help" grep -q "usage: pipelines/dashcam.sh" <(pipelines/dashcam.sh --help)
+check "report: --help" grep -q "usage: pipelines/report.sh" <(pipelines/report.sh --help)
 check "record-events: --help" grep -q "usage: pipelines/record-events.sh" <(pipelines/record-events.sh --help)
 check "record-events: without a source" fails "usage: pipelines/record-events.sh" pipelines/record-events.sh
 finish

@@ -1,0 +1,489 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * anomaly-report: a video in, one HTML page out: score over time, each event with a picture of its highest
+ * frame, the settings.
+ *
+ *   anomalysource ! ... ! anomalydetect ! fakesink
+ */
+#include <glib-unix.h>
+#include <glib/gstdio.h>
+#include <gst/video/video.h>
+#include <math.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "gst/lib/gstanomalymeta.h"
+#include "paint.h"
+#include "programs.h"
+#include "report.h"
+
+#define PICTURES 100 /* of the highest events, that are kept */
+/* The built-in networks are less sure on drawn streets. The threshold is that of anomaly-annotate. */
+#define SAMPLE_THRESHOLD "0.55"
+#define SAMPLE_ON "0.7"
+
+static struct {
+  gchar *model, *device, *method, *roi, *mask, *classes, *normalization;
+  gdouble threshold, on, off, min_duration, release;
+  gint interval, min_area, frames, threads;
+  gboolean quiet;
+  gchar** rest;
+} opt = {.threshold = -1,
+         .on = -1,
+         .off = -1,
+         .min_duration = 0.2,
+         .release = 1,
+         .interval = -1,
+         .min_area = -1,
+         .threads = -1,
+         .frames = 300};
+
+static const GOptionEntry options[] = {
+    {"model", 'm', 0, G_OPTION_ARG_FILENAME, &opt.model, "bundle of weights (default: the built-in one)",
+     "FILE"},
+    {"device", 'd', 0, G_OPTION_ARG_STRING, &opt.device, "auto, cpu or cuda[:N]", "DEVICE"},
+    {"method", 0, 0, G_OPTION_ARG_STRING, &opt.method,
+     "synboost, resynthesis, softmax-entropy, softmax-distance or perceptual-difference", "METHOD"},
+    {"threshold", 't', 0, G_OPTION_ARG_DOUBLE, &opt.threshold,
+     "score from which a pixel counts (default: the bundle's; " SAMPLE_THRESHOLD " on the sample)", "T"},
+    {"on-score", 0, 0, G_OPTION_ARG_DOUBLE, &opt.on,
+     "score from which a frame counts, and an event starts (default: the threshold; " SAMPLE_ON
+     " on the sample)",
+     "T"},
+    {"off-score", 0, 0, G_OPTION_ARG_DOUBLE, &opt.off, "and below which it ends (default: 0.8 of it)", "T"},
+    {"min-duration", 0, 0, G_OPTION_ARG_DOUBLE, &opt.min_duration, "seconds that it must last (0.2)", "S"},
+    {"release", 0, 0, G_OPTION_ARG_DOUBLE, &opt.release, "seconds of low scores that end it (1)", "S"},
+    {"roi", 'r', 0, G_OPTION_ARG_STRING, &opt.roi, "region that counts, frame pixels", "X,Y,W,H"},
+    {"ignore-mask", 0, 0, G_OPTION_ARG_FILENAME, &opt.mask, "picture: what is black in it does not count",
+     "FILE"},
+    {"classes", 0, 0, G_OPTION_ARG_STRING, &opt.classes, "only what stands on these counts", "NAMES"},
+    {"min-area", 0, 0, G_OPTION_ARG_INT, &opt.min_area, "smallest region reported, frame pixels", "N"},
+    {"normalization", 0, 0, G_OPTION_ARG_STRING, &opt.normalization,
+     "frame, fixed or temporal (temporal: scores of different frames compare)", "MODE"},
+    {"interval", 'i', 0, G_OPTION_ARG_INT, &opt.interval, "frames skipped after each computed one", "N"},
+    {"threads", 0, 0, G_OPTION_ARG_INT, &opt.threads, "threads that compute (default: all cores)", "N"},
+    {"frames", 'n', 0, G_OPTION_ARG_INT, &opt.frames, "length of the built-in sample (default 300)", "N"},
+    {"quiet", 'q', 0, G_OPTION_ARG_NONE, &opt.quiet, "no progress", NULL},
+    {G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &opt.rest, NULL, "[VIDEO [OUTPUT.html]]"},
+    {NULL, 0, 0, 0, NULL, NULL, NULL},
+};
+
+typedef struct {
+  GMainLoop* loop;
+  GstElement *pipeline, *detect;
+  Painter* painter;
+  GMutex lock; /* the report, while the pipeline runs */
+  Report report;
+  gchar *output, *title;
+  gint64 started;
+  gboolean tty, ended;
+  gint last_step;
+  int status;
+} App;
+
+/* --- What the pipeline tells, in its thread
+ * ------------------------------------------------------------------------- */
+static gdouble seconds_of(guint64 time) {
+  return GST_CLOCK_TIME_IS_VALID(time) ? time / (gdouble)GST_SECOND : 0;
+}
+
+static GstPadProbeReturn on_frame(GstPad* pad, GstPadProbeInfo* info, gpointer data) {
+  App* app = data;
+  const GstBuffer* buffer = GST_PAD_PROBE_INFO_BUFFER(info);
+  const GstAnomalyMeta* meta = gst_buffer_get_anomaly_meta(GST_PAD_PROBE_INFO_BUFFER(info));
+  GstEvent* sticky = gst_pad_get_sticky_event(pad, GST_EVENT_SEGMENT, 0);
+  ReportFrame frame = {.score = NAN, .on = NAN};
+  if (sticky) {
+    const GstSegment* segment;
+    gst_event_parse_segment(sticky, &segment);
+    frame.time = seconds_of(gst_segment_to_running_time(segment, GST_FORMAT_TIME, GST_BUFFER_PTS(buffer)));
+    gst_event_unref(sticky);
+  }
+  if (meta) {
+    frame.score = meta->score;
+    frame.on = opt.on >= 0 ? opt.on : meta->threshold;
+  }
+  g_mutex_lock(&app->lock);
+  g_array_append_val(app->report.frames, frame);
+  g_mutex_unlock(&app->lock);
+  return GST_PAD_PROBE_OK;
+}
+
+static GstPadProbeReturn on_caps(GstPad* pad, GstPadProbeInfo* info, gpointer data) {
+  App* app = data;
+  GstEvent* event = GST_PAD_PROBE_INFO_EVENT(info);
+  GstVideoInfo video;
+  GstCaps* caps;
+  if (GST_EVENT_TYPE(event) == GST_EVENT_CAPS) {
+    gst_event_parse_caps(event, &caps);
+    if (gst_video_info_from_caps(&video, caps)) {
+      app->report.width = video.width;
+      app->report.height = video.height;
+    }
+  }
+  (void)pad;
+  return GST_PAD_PROBE_OK;
+}
+
+static const gchar* beneath(GstBuffer* frame) {
+  const GstAnomalyMeta* meta = gst_buffer_get_anomaly_meta(frame);
+  return meta && gst_anomaly_meta_n_regions(meta) > 0 ? gst_anomaly_meta_get_region(meta, 0)->label : NULL;
+}
+
+/* Over a long drive, the lowest events' pictures give way. */
+static void bound_pictures(GArray* events) {
+  ReportEvent* lowest = NULL;
+  guint pictures = 0;
+  for (guint i = 0; i < events->len; i++) {
+    ReportEvent* event = &g_array_index(events, ReportEvent, i);
+    if (!event->picture) continue;
+    pictures++;
+    if (!lowest || event->peak < lowest->peak) lowest = event;
+  }
+  if (pictures > PICTURES) g_clear_pointer(&lowest->picture, g_bytes_unref);
+}
+
+static void on_event(GstElement* detect, const GstStructure* told, gpointer data) {
+  App* app = data;
+  guint64 start = 0, duration = 0, peak_at = 0;
+  GstSample* sample = NULL;
+  ReportEvent event = {.peak = NAN};
+  if (g_strcmp0(gst_structure_get_string(told, "event"), "end") != 0) return;
+  gst_structure_get_uint(told, "id", &event.id);
+  gst_structure_get_double(told, "peak", &event.peak);
+  gst_structure_get(told, "start-running-time", G_TYPE_UINT64, &start, "duration", G_TYPE_UINT64, &duration,
+                    "peak-running-time", G_TYPE_UINT64, &peak_at, NULL);
+  event.start = seconds_of(start);
+  event.end = event.start + seconds_of(duration);
+  event.peak_at = seconds_of(peak_at);
+  if (gst_structure_get(told, "thumbnail", GST_TYPE_SAMPLE, &sample, NULL)) {
+    event.picture = painter_paint(app->painter, gst_sample_get_buffer(sample), gst_sample_get_caps(sample));
+    event.beneath = beneath(gst_sample_get_buffer(sample));
+    gst_sample_unref(sample);
+  }
+  g_mutex_lock(&app->lock);
+  event.id = app->report.events->len + 1;
+  g_array_append_val(app->report.events, event);
+  bound_pictures(app->report.events);
+  g_mutex_unlock(&app->lock);
+  (void)detect;
+}
+
+/* --- Messages, progress
+ * --------------------------------------------------------------------------------------------- */
+static guint frames_of(App* app, gdouble* time) {
+  g_mutex_lock(&app->lock);
+  const guint count = app->report.frames->len;
+  if (time) *time = count > 0 ? g_array_index(app->report.frames, ReportFrame, count - 1).time : 0;
+  g_mutex_unlock(&app->lock);
+  return count;
+}
+
+static gboolean show_progress(gpointer data) {
+  App* app = data;
+  const gdouble seconds = (g_get_monotonic_time() - app->started) / 1e6;
+  gdouble time, done = -1;
+  gint64 duration = -1;
+  const guint frames = frames_of(app, &time);
+  if (frames == 0) {
+    if (app->tty) g_printerr("\r\033[Kloading the networks ...");
+    return G_SOURCE_CONTINUE;
+  }
+  if (gst_element_query_duration(app->pipeline, GST_FORMAT_TIME, &duration) && duration > 0)
+    done = CLAMP(time * GST_SECOND / (gdouble)duration, 0, 1);
+  GString* line = g_string_new(NULL);
+  if (done >= 0) g_string_append_printf(line, "%3d %%  ", (gint)(done * 100));
+  g_string_append_printf(line, "%u frames, %.1f frames/s", frames, frames / MAX(seconds, 1e-3));
+  if (done > 0.005) {
+    const gint left = (gint)(seconds / done * (1 - done) + 0.5);
+    g_string_append_printf(line, ", %d:%02d left", left / 60, left % 60);
+  }
+  const gint step = done >= 0 ? (gint)(done * 10) : (gint)(frames / 100);
+  if (app->tty)
+    g_printerr("\r\033[K%s", line->str);
+  else if (step != app->last_step)
+    g_printerr("%s\n", line->str);
+  app->last_step = step;
+  g_string_free(line, TRUE);
+  return G_SOURCE_CONTINUE;
+}
+
+static gboolean on_message(GstBus* bus, GstMessage* message, gpointer data) {
+  App* app = data;
+  GError* error = NULL;
+  switch (GST_MESSAGE_TYPE(message)) {
+    case GST_MESSAGE_EOS:
+      app->ended = TRUE;
+      g_main_loop_quit(app->loop);
+      break;
+    case GST_MESSAGE_ERROR: /* what there is until here is reported */
+      gst_message_parse_error(message, &error, NULL);
+      programs_complain("%s", error->message);
+      app->status = 1;
+      g_main_loop_quit(app->loop);
+      break;
+    case GST_MESSAGE_WARNING:
+      gst_message_parse_warning(message, &error, NULL);
+      programs_complain("warning: %s", error->message);
+      break;
+    default:
+      break;
+  }
+  g_clear_error(&error);
+  (void)bus;
+  return G_SOURCE_CONTINUE;
+}
+
+static gboolean on_signal(gpointer data) {
+  App* app = data;
+  app->status = 130;
+  g_main_loop_quit(app->loop);
+  return G_SOURCE_CONTINUE;
+}
+
+/* --- The report
+ * ----------------------------------------------------------------------------------------------------- */
+static void set(App* app, const gchar* name, gchar* value) {
+  const ReportSetting setting = {name, value};
+  g_array_append_val(app->report.settings, setting);
+}
+
+static void set_property_text(App* app, const gchar* name, const gchar* property) {
+  GValue value = G_VALUE_INIT;
+  g_object_get_property(G_OBJECT(app->detect), property, &value);
+  if (G_VALUE_HOLDS_STRING(&value)) {
+    const gchar* text = g_value_get_string(&value);
+    if (text && *text) set(app, name, g_strdup(text));
+  } else {
+    set(app, name, gst_value_serialize(&value));
+  }
+  g_value_unset(&value);
+}
+
+/* While the detector still has its engine. */
+static void take_settings(App* app) {
+  static const gchar* const of_stats[][2] = {{"Model", "model"},
+                                             {"Its terms", "license"},
+                                             {"Its file", "model-path"},
+                                             {"Device", "device"},
+                                             {"Method", "method"}};
+  GstStructure* stats = NULL;
+  gdouble mean = 0, on = NAN;
+  g_object_get(app->detect, "stats", &stats, NULL);
+  for (guint i = 0; stats && i < G_N_ELEMENTS(of_stats); i++) {
+    const gchar* text = gst_structure_get_string(stats, of_stats[i][1]);
+    if (text && *text) set(app, of_stats[i][0], g_strdup(text));
+  }
+  g_mutex_lock(&app->lock);
+  for (guint i = 0; i < app->report.frames->len && isnan(on); i++)
+    on = g_array_index(app->report.frames, ReportFrame, i).on;
+  g_mutex_unlock(&app->lock);
+  set_property_text(app, "Normalization", "normalization");
+  if (opt.threshold >= 0) set(app, "Threshold of pixels", g_strdup_printf("%g", opt.threshold));
+  if (isfinite(on)) set(app, "Score that counts", g_strdup_printf("%.4g", on));
+  set(app, "Events last",
+      g_strdup_printf("%g s at least, and end after %g s of low scores", opt.min_duration, opt.release));
+  set_property_text(app, "Region of interest", "roi");
+  set_property_text(app, "Mask", "ignore-mask");
+  set_property_text(app, "Classes", "classes");
+  if (opt.min_area >= 0) set_property_text(app, "Smallest region, pixels", "min-area");
+  if (opt.interval > 0) set_property_text(app, "Frames skipped after each", "interval");
+  if (stats && gst_structure_get_double(stats, "mean-inference-ms", &mean))
+    set(app, "Time for a frame", g_strdup_printf("%.0f ms", mean));
+  set(app, "Video",
+      g_strdup_printf("%s, %dx%d", opt.rest ? opt.rest[0] : "the built-in sample drive", app->report.width,
+                      app->report.height));
+  GDateTime* now = g_date_time_new_now_local();
+  set(app, "Made", g_date_time_format(now, "%Y-%m-%d %H:%M %z, by gst-anomaly " VERSION));
+  g_date_time_unref(now);
+  if (stats) gst_structure_free(stats);
+}
+
+static void write_report(App* app) {
+  GError* error = NULL;
+  if (app->report.frames->len == 0) {
+    if (app->status == 0) programs_complain("no frame was found in %s", app->title);
+    app->status = app->status ? app->status : 1;
+    return;
+  }
+  app->report.title = app->title;
+  app->report.incomplete = !app->ended;
+  GString* page = report_page(&app->report);
+  /* Whole or not at all: a full disk leaves an older one as it was. */
+  if (g_file_set_contents(app->output, page->str, (gssize)page->len, &error)) {
+    g_print("%u frames%s, %u event%s\nreport:   %s\n", app->report.frames->len,
+            app->ended ? "" : " (incomplete)", app->report.events->len,
+            app->report.events->len == 1 ? "" : "s", app->output);
+  } else {
+    programs_complain("%s", error->message);
+    app->status = 1;
+  }
+  g_clear_error(&error);
+  g_string_free(page, TRUE);
+}
+
+/* --- The pipeline
+ * --------------------------------------------------------------------------------------------------- */
+static gboolean set_seconds(GstElement* element, const gchar* property, const gchar* option, gdouble value) {
+  if (value >= 0 && value <= 86400) {
+    g_object_set(element, property, (guint64)(value * GST_SECOND), NULL);
+    return TRUE;
+  }
+  programs_complain("--%s: seconds from 0 to a day", option);
+  return FALSE;
+}
+
+static gboolean set_up(GstElement* detect) {
+  g_object_set(detect, "post-messages", FALSE, "event-thumbnail", TRUE, "event-update-interval",
+               GST_CLOCK_TIME_NONE, NULL);
+  return programs_set_option(detect, "model", "model", opt.model) &&
+         programs_set_option(detect, "device", "device", opt.device) &&
+         programs_set_option(detect, "method", "method", opt.method) &&
+         programs_set_option(detect, "roi", "roi", opt.roi) &&
+         programs_set_option(detect, "ignore-mask", "ignore-mask", opt.mask) &&
+         programs_set_option(detect, "classes", "classes", opt.classes) &&
+         programs_set_option(detect, "normalization", "normalization",
+                             opt.normalization ? opt.normalization : "temporal") &&
+         (opt.threshold < 0 || programs_set_number(detect, "threshold", "threshold", opt.threshold)) &&
+         (opt.on < 0 || programs_set_number(detect, "event-on-score", "on-score", opt.on)) &&
+         (opt.off < 0 || programs_set_number(detect, "event-off-score", "off-score", opt.off)) &&
+         (opt.min_area < 0 || programs_set_number(detect, "min-area", "min-area", opt.min_area)) &&
+         (opt.interval < 0 || programs_set_number(detect, "interval", "interval", opt.interval)) &&
+         (opt.threads < 0 || programs_set_number(detect, "threads", "threads", opt.threads)) &&
+         set_seconds(detect, "event-min-duration", "min-duration", opt.min_duration) &&
+         set_seconds(detect, "event-release", "release", opt.release);
+}
+
+static gboolean build(App* app) {
+  GError* error = NULL;
+  const gchar *package, *missing = painter_lacks(&package);
+  if (missing) {
+    programs_complain("the GStreamer element %s is missing; it comes with %s", missing, package);
+    return FALSE;
+  }
+  app->pipeline = gst_parse_launch_full(
+      "anomalysource name=source reconnect=false ! deinterlace ! videoflip video-direction=auto ! "
+      "videoconvert ! anomalydetect name=detect ! fakesink sync=false",
+      NULL, GST_PARSE_FLAG_FATAL_ERRORS, &error);
+  if (!app->pipeline) {
+    programs_complain("%s (GStreamer's base and good plugins, and this project's, are needed)",
+                      error->message);
+    g_clear_error(&error);
+    return FALSE;
+  }
+  GstElement* source = gst_bin_get_by_name(GST_BIN(app->pipeline), "source");
+  gchar* sample = g_strdup_printf("test://?frames=%d", MAX(opt.frames, 1));
+  g_object_set(source, "location", opt.rest ? opt.rest[0] : sample, NULL);
+  g_free(sample);
+  gst_object_unref(source);
+  app->detect = gst_bin_get_by_name(GST_BIN(app->pipeline), "detect");
+  GstPad* pad = gst_element_get_static_pad(app->detect, "src");
+  gst_pad_add_probe(pad, GST_PAD_PROBE_TYPE_BUFFER, on_frame, app, NULL);
+  gst_pad_add_probe(pad, GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM, on_caps, app, NULL);
+  gst_object_unref(pad);
+  g_signal_connect(app->detect, "anomaly-event", G_CALLBACK(on_event), app);
+  return set_up(app->detect);
+}
+
+static void run(App* app) {
+  GstBus* bus = gst_element_get_bus(app->pipeline);
+  gst_bus_add_watch(bus, on_message, app);
+  app->loop = g_main_loop_new(NULL, FALSE);
+  g_unix_signal_add(SIGINT, on_signal, app);
+  g_unix_signal_add(SIGTERM, on_signal, app);
+  if (!opt.quiet) g_timeout_add(500, show_progress, app);
+  app->started = g_get_monotonic_time();
+  gst_element_set_state(app->pipeline, GST_STATE_PLAYING);
+  g_main_loop_run(app->loop);
+  take_settings(app);
+  gst_element_set_state(app->pipeline, GST_STATE_NULL); /* an event that goes on ends with it */
+  gst_bus_remove_watch(bus);
+  gst_object_unref(bus);
+  if (!opt.quiet && app->tty) g_printerr("\r\033[K");
+  write_report(app);
+  g_main_loop_unref(app->loop);
+}
+
+/* FALSE after a complaint. */
+static gboolean name_files(App* app, guint given) {
+  const gchar* input = given > 0 ? opt.rest[0] : NULL;
+  const gboolean is_file = input && !gst_uri_is_valid(input);
+  GStatBuf in, out;
+  app->title = is_file ? g_path_get_basename(input) : g_strdup(input ? input : "the built-in sample drive");
+  if (given > 1) {
+    app->output = g_strdup(opt.rest[1]);
+  } else if (is_file) {
+    const gchar *base = strrchr(input, '/'), *dot = strrchr(base ? base : input, '.');
+    const gsize stem = dot && dot != (base ? base + 1 : input) ? (gsize)(dot - input) : strlen(input);
+    app->output = g_strdup_printf("%.*s-anomalies.html", (gint)stem, input);
+  } else {
+    app->output = g_strdup(input ? "anomalies.html" : "anomaly-sample.html");
+  }
+  gchar* folder = g_path_get_dirname(app->output);
+  const gboolean writable = g_file_test(folder, G_FILE_TEST_IS_DIR) && g_access(folder, W_OK) == 0;
+  if (!writable)
+    programs_complain("%s: the folder %s does not exist or cannot be written to", app->output, folder);
+  g_free(folder);
+  if (writable && is_file && g_stat(input, &in) == 0 && g_stat(app->output, &out) == 0 &&
+      in.st_ino == out.st_ino && in.st_dev == out.st_dev) {
+    programs_complain("%s is the input; name another output", app->output);
+    return FALSE;
+  }
+  return writable;
+}
+
+static void clear(App* app) {
+  gst_clear_object(&app->detect);
+  gst_clear_object(&app->pipeline);
+  painter_free(app->painter);
+  for (guint i = 0; i < app->report.events->len; i++)
+    g_clear_pointer(&g_array_index(app->report.events, ReportEvent, i).picture, g_bytes_unref);
+  for (guint i = 0; i < app->report.settings->len; i++)
+    g_free((gpointer)g_array_index(app->report.settings, ReportSetting, i).value);
+  g_array_unref(app->report.frames);
+  g_array_unref(app->report.events);
+  g_array_unref(app->report.settings);
+  g_mutex_clear(&app->lock);
+  g_free(app->output);
+  g_free(app->title);
+  g_strfreev(opt.rest);
+}
+
+int main(int argc, char** argv) {
+  App app = {.last_step = -1, .tty = isatty(STDERR_FILENO)};
+  GError* error = NULL;
+  GOptionContext* context = g_option_context_new("- report what does not belong on the road");
+  g_option_context_set_summary(
+      context,
+      "Reads VIDEO (a file, a folder of pictures or a URI; without it, a built-in "
+      "sample is filmed) and writes\none HTML page: score over time, each event with "
+      "a picture, settings.");
+  g_option_context_add_main_entries(context, options, NULL);
+  g_option_context_add_group(context, gst_init_get_option_group());
+  const gboolean parsed = g_option_context_parse(context, &argc, &argv, &error);
+  g_option_context_free(context);
+  const guint given = opt.rest ? g_strv_length(opt.rest) : 0;
+  if (!parsed || given > 2) {
+    programs_complain("%s (see --help)", error ? error->message : "one video and one output at most");
+    g_clear_error(&error);
+    return 2;
+  }
+  programs_find_plugin();
+  if (given == 0 && opt.threshold < 0) {
+    opt.threshold = g_ascii_strtod(SAMPLE_THRESHOLD, NULL);
+    if (opt.on < 0) opt.on = g_ascii_strtod(SAMPLE_ON, NULL);
+  }
+  g_mutex_init(&app.lock);
+  app.painter = painter_new(320);
+  app.report.frames = g_array_new(FALSE, FALSE, sizeof(ReportFrame));
+  app.report.events = g_array_new(FALSE, FALSE, sizeof(ReportEvent));
+  app.report.settings = g_array_new(FALSE, FALSE, sizeof(ReportSetting));
+  if (!name_files(&app, given))
+    app.status = 1;
+  else if (build(&app))
+    run(&app);
+  else
+    app.status = 2;
+  clear(&app);
+  return app.status;
+}
