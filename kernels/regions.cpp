@@ -88,7 +88,7 @@ std::vector<size_t> first_runs(const std::vector<Run>& runs) {
 
 std::vector<Region> connect_runs(const std::vector<Run>& runs, int64_t min_area, size_t limit,
                                  const uint8_t* labels, int label_width, int label_height, int frame_width,
-                                 int frame_height) {
+                                 int frame_height, std::vector<RegionRun>* parts) {
   const std::vector<size_t> first = first_runs(runs);
 
   std::vector<Found> found;
@@ -139,6 +139,10 @@ std::vector<Region> connect_runs(const std::vector<Run>& runs, int64_t min_area,
     regions[i].id = static_cast<int>(i) + 1;
     regions[i].mean = static_cast<float>(f.sum / static_cast<double>(f.region.area));
   }
+  if (parts)
+    for (size_t i = 0; i < runs.size(); ++i)
+      if (const size_t r = rank[place[i]]; r != kLeftOut)
+        parts->push_back({runs[i].y, runs[i].first, runs[i].last, static_cast<int>(r)});
   if (!labels || kept == 0) return regions;
 
   std::vector<int> column(frame_width);

@@ -26,9 +26,10 @@ std::vector<std::size_t> first_runs(const std::vector<Run>& runs);
 
 // Runs by rising row and column -> 8-connected regions of at least `min_area` pixels, the largest first
 // (equal ones: the one that begins higher, then further left), at most `limit`; ids 1, 2, ... `labels`:
-// label_height x label_width train ids over the whole frame_width x frame_height frame, may be null.
+// label_height x label_width train ids over the whole frame_width x frame_height frame, may be null. parts:
+// may be null; takes the runs of those regions, in their order.
 std::vector<Region> connect_runs(const std::vector<Run>& runs, int64_t min_area, std::size_t limit,
                                  const uint8_t* labels, int label_width, int label_height, int frame_width,
-                                 int frame_height);
+                                 int frame_height, std::vector<RegionRun>* parts = nullptr);
 
 }  // namespace anomaly

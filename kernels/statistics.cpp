@@ -218,7 +218,7 @@ MapStatistics map_statistics(const float* map, int map_width, int map_height, co
   for (const Run& run : runs) over += run.last - run.first + 1;
   s.share = static_cast<double>(over) / static_cast<double>(pixels);
   s.regions = connect_runs(runs, query.min_area, kMaxRegions, labels, label_width, label_height,
-                           query.frame_width, query.frame_height);
+                           query.frame_width, query.frame_height, query.with_runs ? &s.runs : nullptr);
   return s;
 }
 

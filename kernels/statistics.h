@@ -32,12 +32,19 @@ struct Region {
   int label = -1;                           // most frequent train id beneath it, -1 = unknown
 };
 
+// Pixels first..last of one row of the frame, all of one region.
+struct RegionRun {
+  int y, first, last;
+  int region;  // its index among the regions
+};
+
 struct MapStatistics {
   float score = 0;   // mean of the highest 0.1 % of the map's values (at least one), map resolution
   float max = 0;     // of the map, map resolution
   float mean = 0;    // of the map, map resolution
   double share = 0;  // frame pixels at or over the threshold / frame pixels that count, [0, 1]
   std::vector<Region> regions;
+  std::vector<RegionRun> runs;  // the pixels of `regions`, by rising row and column; where they are asked for
 };
 
 struct StatisticsQuery {
@@ -51,6 +58,7 @@ struct StatisticsQuery {
   // the class most frequent around its lower half is among them: see kernels/surroundings.h. A pixel below
   // the threshold counts if its own label is.
   ClassSet classes;
+  bool with_runs = false;  // fill `runs`
 };
 
 // More regions than these are not listed: the largest stay. They still count in `share`.

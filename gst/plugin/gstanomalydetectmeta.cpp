@@ -71,9 +71,10 @@ void Findings::add_map(Plane plane, BufferMemory& memory) {
 
 Findings::~Findings() {
   for (const Map& map : maps_) gst_buffer_unref(map.values);
+  gst_clear_buffer(&region_mask_);
 }
 
-void Findings::attach(GstBuffer* buffer, int width, int height, guint age, int64_t number) const {
+void Findings::attach(GstBuffer* buffer, int width, int height, guint age, int64_t number) {
   while (GstAnomalyMeta* old = gst_buffer_get_anomaly_meta(buffer))
     if (!gst_buffer_remove_meta(buffer, &old->meta)) break;
 
@@ -104,7 +105,14 @@ void Findings::attach(GstBuffer* buffer, int width, int height, guint age, int64
           map.plane.type == Plane::Type::F32 ? GST_ANOMALY_PLANE_F32 : GST_ANOMALY_PLANE_U8, columns, rows,
           map.plane.channels, gst_buffer_ref(map.values));
   }
+  attach_standard(buffer, width, height);
+}
 
+void Findings::attach_standard(GstBuffer* buffer, int width, int height) {
+  if (!statistics_.runs.empty()) {  // once: later frames share the mask
+    region_mask_ = standard_region_mask(statistics_, width, height);
+    statistics_.runs = {};
+  }
   StandardFindings findings;
   findings.width = width;
   findings.height = height;
@@ -113,6 +121,7 @@ void Findings::attach(GstBuffer* buffer, int width, int height, guint age, int64
   findings.model = model_;
   findings.score = statistics_.score;
   findings.computed_at = computed_at_;
+  findings.region_mask = region_mask_;
   findings.scores = maps_.front().values;
   findings.map_width = static_cast<guint>(maps_.front().plane.width);
   findings.map_height = static_cast<guint>(maps_.front().plane.height);

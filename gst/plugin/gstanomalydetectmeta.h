@@ -30,7 +30,7 @@ class Findings {
 
   // Replaces whatever metadata of an anomalydetect `buffer` (writable) carries. width, height: of the frame.
   // number: of the frame, as the sightings count them.
-  void attach(GstBuffer* buffer, int width, int height, guint age, int64_t number) const;
+  void attach(GstBuffer* buffer, int width, int height, guint age, int64_t number);
 
  private:
   struct Map {
@@ -38,8 +38,10 @@ class Findings {
     GstBuffer* values;
   };
   void add_map(Plane plane, BufferMemory& memory);
+  void attach_standard(GstBuffer* buffer, int width, int height);
 
-  std::vector<Map> maps_;  // the score map first
+  std::vector<Map> maps_;             // the score map first
+  GstBuffer* region_mask_ = nullptr;  // for standard metadata
   std::vector<GstAnomalyRegion> regions_;
   std::vector<int64_t> first_frames_;  // of the regions
   std::vector<int> class_ids_;         // train ids of the regions' labels

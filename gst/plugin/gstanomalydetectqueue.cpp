@@ -148,6 +148,7 @@ void DetectQueue::submit(Frame& frame, const FrameView& view, const DetectConfig
   request.mask = mask_.at(config.regions.mask, view.width, view.height);
   request.classes = class_set(config.regions.classes, engine.model().classes);
   request.maps = config.attach;
+  request.with_runs = (pending->standard & kStandardSegmentation) != 0;
   request.memory = memory_;
   request.stream = frame.origin.stream;
   request.time = nanoseconds_or_unknown(frame.origin.times.running);

@@ -54,14 +54,24 @@ guint supported_standard(guint flags) {
 #endif
 }
 
+#ifdef HAVE_ANALYTICS
+GstBuffer* standard_region_mask(const MapStatistics& statistics, int width, int height) {
+  return region_mask(statistics, width, height);
+}
+#else
+GstBuffer* standard_region_mask(const MapStatistics&, int, int) {
+  return nullptr;
+}
+#endif
+
 void attach_standard_metadata(GstBuffer* buffer, guint flags, const StandardFindings& findings) {
   std::vector<guint> objects;
 #ifdef HAVE_ANALYTICS
-  remove_region_metas(buffer, [ours = our_entries(buffer)](guint id) { return ours.holds(id); });
+  remove_region_metas(buffer, our_objects(buffer));
   remove_analytics_metas(buffer);
   if (flags & supported_analytics()) objects = add_analytics_metas(buffer, flags, findings);
 #else
-  remove_region_metas(buffer, [](guint) { return false; });
+  remove_region_metas(buffer, [](const auto&) { return false; });
 #endif
   if (flags & kStandardRegions) add_region_metas(buffer, findings, objects);
 }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "gst/lib/gstanomalymeta.h"
+#include "kernels/statistics.h"
 
 namespace anomaly {
 
@@ -39,10 +40,14 @@ struct StandardFindings {
   const char* model = nullptr;                     // the bundle's name, never null
   double score = 0;                                // of the frame
   GstClockTime computed_at = GST_CLOCK_TIME_NONE;  // running time of the frame that the findings are of
-  GstBuffer* region_mask = nullptr;                // see region_mask(); null = none
+  GstBuffer* region_mask = nullptr;                // see standard_region_mask(); null = none
   GstBuffer* scores = nullptr;                     // the score map: floats, row-major
   guint map_width = 0, map_height = 0;
 };
+
+// The pixels of the regions, which the statistics must hold (runs), as kStandardSegmentation tells them: a
+// GRAY8 picture of the frame's size. Transfer full; null where this build does not attach it.
+GstBuffer* standard_region_mask(const MapStatistics& statistics, int width, int height);
 
 // Replaces what an anomalydetect attached to `buffer` (writable) before by those of `flags`; what others
 // attached stays. 0 = only removes.

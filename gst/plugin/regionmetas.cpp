@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "gst/plugin/regionmetas.h"
 
-#include <gst/video/video.h>
-
 #include <algorithm>
 
 namespace anomaly {
@@ -17,14 +15,14 @@ constexpr const char* kOurs = "anomalydetect";
 // Ids of metas without an object lie in a range of their own: 'A', then the region's place in the list.
 constexpr gint kIdBase = 0x41000000, kIdMask = 0x7f000000;
 
-bool is_ours(const GstVideoRegionOfInterestMeta& meta, const std::function<bool(guint)>& is_object) {
+bool is_ours(const GstVideoRegionOfInterestMeta& meta, const IsObject& is_object) {
   for (const GList* at = meta.params; at; at = at->next) {
     const auto* structure = static_cast<const GstStructure*>(at->data);
     if (gst_structure_has_name(structure, kDetection))
       return g_strcmp0(gst_structure_get_string(structure, kSource), kOurs) == 0;
   }
   if (meta.params) return false;
-  return (meta.id & kIdMask) == kIdBase || (meta.id >= 0 && is_object(static_cast<guint>(meta.id)));
+  return (meta.id & kIdMask) == kIdBase || is_object(meta);
 }
 
 }  // namespace
@@ -57,14 +55,14 @@ void add_region_metas(GstBuffer* buffer, const StandardFindings& findings, const
   }
 }
 
-void remove_region_metas(GstBuffer* buffer, const std::function<bool(guint)>& is_object) {
+void remove_region_metas(GstBuffer* buffer, const IsObject& is_object) {
   const auto drop = [](GstBuffer*, GstMeta** meta, gpointer data) -> gboolean {
     if ((*meta)->info->api != GST_VIDEO_REGION_OF_INTEREST_META_API_TYPE) return TRUE;
-    const auto& object = *static_cast<const std::function<bool(guint)>*>(data);
+    const auto& object = *static_cast<const IsObject*>(data);
     if (is_ours(*reinterpret_cast<GstVideoRegionOfInterestMeta*>(*meta), object)) *meta = nullptr;
     return TRUE;
   };
-  gst_buffer_foreach_meta(buffer, drop, const_cast<std::function<bool(guint)>*>(&is_object));
+  gst_buffer_foreach_meta(buffer, drop, const_cast<IsObject*>(&is_object));
 }
 
 }  // namespace anomaly

@@ -2,7 +2,7 @@
 // Regions as GstVideoRegionOfInterestMeta, with the parameters that DL Streamer's elements read.
 #pragma once
 
-#include <gst/gst.h>
+#include <gst/video/video.h>
 
 #include <functional>
 #include <vector>
@@ -20,9 +20,12 @@ namespace anomaly {
 // belongs together; for regions beyond them the metas have numbers of their own. `buffer` is writable.
 void add_region_metas(GstBuffer* buffer, const StandardFindings& findings, const std::vector<guint>& ids);
 
-// Removes those that an anomalydetect added. GStreamer's scalers drop the parameters, so that what is left of
-// ours is told by its id: is_object says whether that is an object's of ours.
-void remove_region_metas(GstBuffer* buffer, const std::function<bool(guint)>& is_object);
+// Whether a meta tells of an object of ours in the analytics metadata.
+using IsObject = std::function<bool(const GstVideoRegionOfInterestMeta&)>;
+
+// Removes those that an anomalydetect added. GStreamer's scalers drop the parameters; what is left of ours is
+// known by its id, or by the object that it tells of.
+void remove_region_metas(GstBuffer* buffer, const IsObject& is_object);
 
 // The confidence that standard metadata gives a score, which may lie beyond 0 and 1.
 double confidence_of(double score);

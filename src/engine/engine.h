@@ -75,6 +75,7 @@ struct Request {
   std::shared_ptr<const PixelMask> mask;  // of the frame's size; null = all pixels count
   ClassSet classes;                       // train ids; none = all. See map_statistics()
   unsigned maps = 0;                      // MapFlags: which further planes to return
+  bool with_runs = false;                 // whether to return the regions' pixels, MapStatistics::runs
 
   // Whose frame it is: callers with frames in the queue take turns. See new_caller(); 0 = nobody's in
   // particular, who is one caller, too.

@@ -260,6 +260,7 @@ class QueueEngine final : public Engine {
     query.roi = request.roi;
     query.mask = request.mask.get();
     query.classes = request.classes;
+    query.with_runs = request.with_runs;
     result.statistics =
         map_statistics(static_cast<const float*>(result.map.data.get()), result.map.width, result.map.height,
                        static_cast<const uint8_t*>(labels.data.get()), labels.width, labels.height, query);

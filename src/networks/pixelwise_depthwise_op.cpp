@@ -50,6 +50,10 @@ class PixelwiseDepthwise : public torch::autograd::Function<PixelwiseDepthwise> 
 
 }  // namespace
 
+// gcc 13 and newer take a vector<bool> that LibTorch grows in here for one that is written beyond its end.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Warray-bounds"
+#pragma GCC diagnostic ignored "-Wstringop-overflow"
 at::Tensor pixelwise_depthwise(const at::Tensor& input, const at::Tensor& weights) {
   TORCH_CHECK(input.dim() == 4 && weights.dim() == 4 && weights.size(1) == 9 * input.size(1) &&
                   input.size(0) == weights.size(0) && input.size(2) == weights.size(2) &&
@@ -59,6 +63,7 @@ at::Tensor pixelwise_depthwise(const at::Tensor& input, const at::Tensor& weight
   if (input.requires_grad() || weights.requires_grad()) return PixelwiseDepthwise::apply(input, weights);
   return compute(input, weights);
 }
+#pragma GCC diagnostic pop
 
 at::Tensor taps_outermost(const at::Tensor& weights) {
   const int64_t channels = weights.size(1) / 9;

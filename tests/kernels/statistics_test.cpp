@@ -286,6 +286,34 @@ TEST(regions_touch_at_corners_too) {
   CHECK_NEAR(r.share, 11.0 / 48, 1e-12);
 }
 
+TEST(runs_are_the_pixels_of_the_regions) {
+  Scene s = drawing({"#....##", ".#..#..", "......."});
+  CHECK(s.run().runs.empty());
+  s.query.with_runs = true;
+  const std::vector<std::array<int, 4>> expected = {{0, 0, 0, 1}, {0, 5, 6, 0}, {1, 1, 1, 1}, {1, 4, 4, 0}};
+  const auto runs = s.run().runs;
+  CHECK_EQ(runs.size(), expected.size());
+  for (size_t i = 0; i < runs.size(); ++i)
+    CHECK((expected[i] == std::array{runs[i].y, runs[i].first, runs[i].last, runs[i].region}));
+
+  // Every pixel of a region once, none of those that are left out.
+  Scene noise = noise_scene(23, 17, 90, 60, 5);
+  noise.query.threshold = 0.6F;
+  noise.query.min_area = 6;
+  noise.query.roi = {7, 5, 70, 41};
+  noise.query.with_runs = true;
+  const MapStatistics r = noise.run();
+  CHECK(r.regions.size() > 1);
+  std::vector<int64_t> area(r.regions.size());
+  for (const RegionRun& run : r.runs) {
+    const Region& region = r.regions[static_cast<size_t>(run.region)];
+    CHECK(run.y >= region.y && run.y < region.y + region.height);
+    CHECK(run.first >= region.x && run.last < region.x + region.width && run.first <= run.last);
+    area[static_cast<size_t>(run.region)] += run.last - run.first + 1;
+  }
+  for (size_t i = 0; i < area.size(); ++i) CHECK_EQ(area[i], r.regions[i].area);
+}
+
 TEST(winding_shapes_are_one_region) {
   const Scene spiral = drawing({"#########", "#.......#", "#.#####.#", "#.#...#.#", "#.#.#.#.#", "#.#.###.#",
                                 "#.#.....#", "#.#######"});
