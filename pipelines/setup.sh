@@ -40,7 +40,7 @@ packages=(g++ meson ninja-build pkg-config python3 python3-pip ca-certificates
   gstreamer1.0-plugins-ugly gstreamer1.0-libav)
 if [ $tests = 1 ]; then
   packages+=(python3-numpy python3-sklearn ffmpeg openssl gobject-introspection libgirepository1.0-dev gir1.2-gstreamer-1.0 python3-gi
-    clang-format clang libclang-rt-dev debhelper dpkg-dev fakeroot mosquitto
+    clang-format clang libclang-rt-dev debhelper dpkg-dev fakeroot mosquitto mosquitto-clients
     chromium fonts-dejavu-core)
 fi
 if command -v dpkg-query >/dev/null; then
