@@ -74,10 +74,12 @@ packages=(g++ meson ninja-build pkg-config python3 ca-certificates
   libgstreamer1.0-dev libgstreamer-plugins-base1.0-dev libgstreamer-plugins-bad1.0-dev
   libopencv-core-dev libopencv-imgproc-dev libopencv-imgcodecs-dev
   gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad)
-if ! inside dpkg-query -W "${packages[@]}" >/dev/null 2>&1; then
+installed=$(inside dpkg-query -W -f='${Status}\n' "${packages[@]}" 2>/dev/null | grep -c 'ok installed') || true
+if [ "$installed" != ${#packages[@]} ]; then
   say "Installing in it: ${packages[*]}"
-  inside sh -c 'apt-get update -qq && apt-get install -y -qq --no-install-recommends "$@"' sh "${packages[@]}" >>"$root.log" 2>&1 ||
-    { tail -n 20 "$root.log" >&2; die "packages could not be installed in $root"; }
+  # dpkg first ends what was broken off before.
+  inside sh -c 'dpkg --configure -a; apt-get update -qq && apt-get install -y -qq -f --no-install-recommends "$@"' sh \
+    "${packages[@]}" >>"$root.log" 2>&1 || { tail -n 20 "$root.log" >&2; die "packages could not be installed in $root"; }
 fi
 
 # --- Build and tests -------------------------------------------------------------------------------------------------

@@ -97,6 +97,16 @@ GST_START_TEST(test_properties_from_text) {
 }
 GST_END_TEST
 
+// GObject refuses a value with a warning, in newer releases with what it calls critical.
+#define ASSERT_REFUSED(code)                                                              \
+  do {                                                                                    \
+    _gst_check_expecting_log = TRUE;                                                      \
+    _gst_check_raised_warning = _gst_check_raised_critical = FALSE;                       \
+    code;                                                                                 \
+    _gst_check_expecting_log = FALSE;                                                     \
+    fail_unless(_gst_check_raised_warning || _gst_check_raised_critical, "nobody warns"); \
+  } while (0)
+
 // GObject refuses numbers of another type before the element sees them; it must not end up with other
 // weights.
 GST_START_TEST(test_weights_of_another_type) {
@@ -109,7 +119,7 @@ GST_START_TEST(test_weights_of_another_type) {
     g_value_set_int(&item, i);
     gst_value_array_append_and_take_value(&array, &item);
   }
-  ASSERT_WARNING(g_object_set_property(G_OBJECT(element), "ensemble-weights", &array));
+  ASSERT_REFUSED(g_object_set_property(G_OBJECT(element), "ensemble-weights", &array));
   g_value_unset(&array);
   g_value_init(&array, GST_TYPE_ARRAY);
   g_object_get_property(G_OBJECT(element), "ensemble-weights", &array);
@@ -143,13 +153,13 @@ GST_START_TEST(test_values_out_of_range) {
   GstElement* element = gst_element_factory_make("anomalydetect", nullptr);
   for (const auto& row : table) {
     gint now = -77;
-    ASSERT_WARNING(g_object_set(element, row.name, row.value, nullptr));
+    ASSERT_REFUSED(g_object_set(element, row.name, row.value, nullptr));
     g_object_get(element, row.name, &now, nullptr);
     fail_unless_equals_int(now, row.stays);
   }
   gdouble threshold = 0;
   g_object_set(element, "threshold", 0.25, nullptr);
-  ASSERT_WARNING(g_object_set(element, "threshold", static_cast<gdouble>(NAN), nullptr));
+  ASSERT_REFUSED(g_object_set(element, "threshold", static_cast<gdouble>(NAN), nullptr));
   g_object_get(element, "threshold", &threshold, nullptr);
   fail_unless_equals_float(threshold, 0.25);
   gst_object_unref(element);
