@@ -14,6 +14,12 @@ void programs_run_long(void) {
 #endif
 }
 
+void programs_give_back_memory(void) {
+#ifdef __GLIBC__
+  malloc_trim(0);
+#endif
+}
+
 void programs_find_plugin(void) {
   GstElementFactory* known = gst_element_factory_find("anomalydetect");
   gchar* program = g_file_read_link("/proc/self/exe", NULL);

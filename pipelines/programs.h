@@ -12,6 +12,9 @@ G_BEGIN_DECLS
 /* For a program that runs for days while pipelines come and go; before any thread is there. */
 void programs_run_long(void);
 
+/* Gives the pages that a pipeline has freed back to the system. Takes milliseconds. */
+void programs_give_back_memory(void);
+
 /* Where the registry knows of no anomalydetect: takes the plugin of the installation that the running program
  * is of, wherever that was moved to. After gst_init. */
 void programs_find_plugin(void);

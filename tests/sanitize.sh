@@ -80,7 +80,9 @@ for tool in "${tools[@]}"; do
       # Not publishkafka: librdkafka starts its threads with thrd_create(), which gcc's ThreadSanitizer does not know.
       mapfile -t chosen < <(names "$root/build-tsan" | grep -v publishkafka | grep -E '^engine/(engine|batching|sharing)$|^gst/(detect|publish|overlay)' | sed 's,^[^/]*/,,')
       ninja -C "$root/build-tsan" tests/libtsan-glib.so >&2
-      export TSAN_OPTIONS=suppressions=$root/tests/tsan.supp:halt_on_error=0:second_deadlock_stack=1 OMP_NUM_THREADS=1
+      # The checks fork, and go on with threads in the child; some ask for more memory than there is.
+      export TSAN_OPTIONS=suppressions=$root/tests/tsan.supp:halt_on_error=0:second_deadlock_stack=1:die_after_fork=0:allocator_may_return_null=1
+      export OMP_NUM_THREADS=1
       stage run "$root/build-tsan" "${chosen[@]}"
       ;;
     valgrind | leaks)

@@ -247,10 +247,17 @@ void mount_begin(Mount* mount, GstElement* bin) {
   gst_object_unref(source);
 }
 
+static gboolean give_back_memory(gpointer data) {
+  programs_give_back_memory();
+  (void)data;
+  return G_SOURCE_REMOVE;
+}
+
 void mount_ended(Mount* mount) {
   g_mutex_lock(&mount->state.lock);
   mount->state.active_since = mount->state.last_frame = 0;
   g_mutex_unlock(&mount->state.lock);
+  g_timeout_add_seconds(2, give_back_memory, NULL); /* when the pipeline has been freed */
 }
 
 static void on_unprepared(GstRTSPMedia* media, gpointer data) {
