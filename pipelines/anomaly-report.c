@@ -7,17 +7,13 @@
  */
 #include <glib-unix.h>
 #include <glib/gstdio.h>
-#include <gst/video/video.h>
 #include <math.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "gst/lib/gstanomalymeta.h"
-#include "paint.h"
 #include "programs.h"
 #include "report.h"
 
-#define PICTURES 100 /* of the highest events, that are kept */
 /* The built-in networks are less sure on drawn streets. The threshold is that of anomaly-annotate. */
 #define SAMPLE_THRESHOLD "0.55"
 #define SAMPLE_ON "0.7"
@@ -71,9 +67,7 @@ static const GOptionEntry options[] = {
 typedef struct {
   GMainLoop* loop;
   GstElement *pipeline, *detect;
-  Painter* painter;
-  GMutex lock; /* the report, while the pipeline runs */
-  Report report;
+  Collection all;
   gchar *output, *title;
   gint64 started;
   gboolean tty, ended;
@@ -81,110 +75,14 @@ typedef struct {
   int status;
 } App;
 
-/* --- What the pipeline tells, in its thread
- * ------------------------------------------------------------------------- */
-static gdouble seconds_of(guint64 time) {
-  return GST_CLOCK_TIME_IS_VALID(time) ? time / (gdouble)GST_SECOND : 0;
-}
-
-static GstPadProbeReturn on_frame(GstPad* pad, GstPadProbeInfo* info, gpointer data) {
-  App* app = data;
-  const GstBuffer* buffer = GST_PAD_PROBE_INFO_BUFFER(info);
-  const GstAnomalyMeta* meta = gst_buffer_get_anomaly_meta(GST_PAD_PROBE_INFO_BUFFER(info));
-  GstEvent* sticky = gst_pad_get_sticky_event(pad, GST_EVENT_SEGMENT, 0);
-  ReportFrame frame = {.score = NAN, .on = NAN};
-  if (sticky) {
-    const GstSegment* segment;
-    gst_event_parse_segment(sticky, &segment);
-    frame.time = seconds_of(gst_segment_to_running_time(segment, GST_FORMAT_TIME, GST_BUFFER_PTS(buffer)));
-    gst_event_unref(sticky);
-  }
-  if (meta) {
-    frame.score = meta->score;
-    frame.on = opt.on >= 0 ? opt.on : meta->threshold;
-  }
-  g_mutex_lock(&app->lock);
-  g_array_append_val(app->report.frames, frame);
-  g_mutex_unlock(&app->lock);
-  return GST_PAD_PROBE_OK;
-}
-
-static GstPadProbeReturn on_caps(GstPad* pad, GstPadProbeInfo* info, gpointer data) {
-  App* app = data;
-  GstEvent* event = GST_PAD_PROBE_INFO_EVENT(info);
-  GstVideoInfo video;
-  GstCaps* caps;
-  if (GST_EVENT_TYPE(event) == GST_EVENT_CAPS) {
-    gst_event_parse_caps(event, &caps);
-    if (gst_video_info_from_caps(&video, caps)) {
-      app->report.width = video.width;
-      app->report.height = video.height;
-    }
-  }
-  (void)pad;
-  return GST_PAD_PROBE_OK;
-}
-
-static const gchar* beneath(GstBuffer* frame) {
-  const GstAnomalyMeta* meta = gst_buffer_get_anomaly_meta(frame);
-  return meta && gst_anomaly_meta_n_regions(meta) > 0 ? gst_anomaly_meta_get_region(meta, 0)->label : NULL;
-}
-
-/* Over a long drive, the lowest events' pictures give way. */
-static void bound_pictures(GArray* events) {
-  ReportEvent* lowest = NULL;
-  guint pictures = 0;
-  for (guint i = 0; i < events->len; i++) {
-    ReportEvent* event = &g_array_index(events, ReportEvent, i);
-    if (!event->picture) continue;
-    pictures++;
-    if (!lowest || event->peak < lowest->peak) lowest = event;
-  }
-  if (pictures > PICTURES) g_clear_pointer(&lowest->picture, g_bytes_unref);
-}
-
-static void on_event(GstElement* detect, const GstStructure* told, gpointer data) {
-  App* app = data;
-  guint64 start = 0, duration = 0, peak_at = 0;
-  GstSample* sample = NULL;
-  ReportEvent event = {.peak = NAN};
-  if (g_strcmp0(gst_structure_get_string(told, "event"), "end") != 0) return;
-  gst_structure_get_uint(told, "id", &event.id);
-  gst_structure_get_double(told, "peak", &event.peak);
-  gst_structure_get(told, "start-running-time", G_TYPE_UINT64, &start, "duration", G_TYPE_UINT64, &duration,
-                    "peak-running-time", G_TYPE_UINT64, &peak_at, NULL);
-  event.start = seconds_of(start);
-  event.end = event.start + seconds_of(duration);
-  event.peak_at = seconds_of(peak_at);
-  if (gst_structure_get(told, "thumbnail", GST_TYPE_SAMPLE, &sample, NULL)) {
-    event.picture = painter_paint(app->painter, gst_sample_get_buffer(sample), gst_sample_get_caps(sample));
-    event.beneath = beneath(gst_sample_get_buffer(sample));
-    gst_sample_unref(sample);
-  }
-  g_mutex_lock(&app->lock);
-  event.id = app->report.events->len + 1;
-  g_array_append_val(app->report.events, event);
-  bound_pictures(app->report.events);
-  g_mutex_unlock(&app->lock);
-  (void)detect;
-}
-
 /* --- Messages, progress
  * --------------------------------------------------------------------------------------------- */
-static guint frames_of(App* app, gdouble* time) {
-  g_mutex_lock(&app->lock);
-  const guint count = app->report.frames->len;
-  if (time) *time = count > 0 ? g_array_index(app->report.frames, ReportFrame, count - 1).time : 0;
-  g_mutex_unlock(&app->lock);
-  return count;
-}
-
 static gboolean show_progress(gpointer data) {
   App* app = data;
   const gdouble seconds = (g_get_monotonic_time() - app->started) / 1e6;
   gdouble time, done = -1;
   gint64 duration = -1;
-  const guint frames = frames_of(app, &time);
+  const guint frames = collection_frames(&app->all, &time);
   if (frames == 0) {
     if (app->tty) g_printerr("\r\033[Kloading the networks ...");
     return G_SOURCE_CONTINUE;
@@ -243,19 +141,14 @@ static gboolean on_signal(gpointer data) {
 
 /* --- The report
  * ----------------------------------------------------------------------------------------------------- */
-static void set(App* app, const gchar* name, gchar* value) {
-  const ReportSetting setting = {name, value};
-  g_array_append_val(app->report.settings, setting);
-}
-
 static void set_property_text(App* app, const gchar* name, const gchar* property) {
   GValue value = G_VALUE_INIT;
   g_object_get_property(G_OBJECT(app->detect), property, &value);
   if (G_VALUE_HOLDS_STRING(&value)) {
     const gchar* text = g_value_get_string(&value);
-    if (text && *text) set(app, name, g_strdup(text));
+    if (text && *text) collection_add_setting(&app->all, name, g_strdup(text));
   } else {
-    set(app, name, gst_value_serialize(&value));
+    collection_add_setting(&app->all, name, gst_value_serialize(&value));
   }
   g_value_unset(&value);
 }
@@ -268,20 +161,19 @@ static void take_settings(App* app) {
                                              {"Device", "device"},
                                              {"Method", "method"}};
   GstStructure* stats = NULL;
-  gdouble mean = 0, on = NAN;
+  gdouble mean = 0;
+  const gdouble on = collection_on_score(&app->all);
   g_object_get(app->detect, "stats", &stats, NULL);
   for (guint i = 0; stats && i < G_N_ELEMENTS(of_stats); i++) {
     const gchar* text = gst_structure_get_string(stats, of_stats[i][1]);
-    if (text && *text) set(app, of_stats[i][0], g_strdup(text));
+    if (text && *text) collection_add_setting(&app->all, of_stats[i][0], g_strdup(text));
   }
-  g_mutex_lock(&app->lock);
-  for (guint i = 0; i < app->report.frames->len && isnan(on); i++)
-    on = g_array_index(app->report.frames, ReportFrame, i).on;
-  g_mutex_unlock(&app->lock);
   set_property_text(app, "Normalization", "normalization");
-  if (opt.threshold >= 0) set(app, "Threshold of pixels", g_strdup_printf("%g", opt.threshold));
-  if (isfinite(on)) set(app, "Score that counts", g_strdup_printf("%.4g", on));
-  set(app, "Events last",
+  if (opt.threshold >= 0)
+    collection_add_setting(&app->all, "Threshold of pixels", g_strdup_printf("%g", opt.threshold));
+  if (isfinite(on)) collection_add_setting(&app->all, "Score that counts", g_strdup_printf("%.4g", on));
+  collection_add_setting(
+      &app->all, "Events last",
       g_strdup_printf("%g s at least, and end after %g s of low scores", opt.min_duration, opt.release));
   set_property_text(app, "Region of interest", "roi");
   set_property_text(app, "Mask", "ignore-mask");
@@ -289,31 +181,32 @@ static void take_settings(App* app) {
   if (opt.min_area >= 0) set_property_text(app, "Smallest region, pixels", "min-area");
   if (opt.interval > 0) set_property_text(app, "Frames skipped after each", "interval");
   if (stats && gst_structure_get_double(stats, "mean-inference-ms", &mean))
-    set(app, "Time for a frame", g_strdup_printf("%.0f ms", mean));
-  set(app, "Video",
-      g_strdup_printf("%s, %dx%d", opt.rest ? opt.rest[0] : "the built-in sample drive", app->report.width,
-                      app->report.height));
+    collection_add_setting(&app->all, "Time for a frame", g_strdup_printf("%.0f ms", mean));
+  collection_add_setting(&app->all, "Video",
+                         g_strdup_printf("%s, %dx%d", opt.rest ? opt.rest[0] : "the built-in sample drive",
+                                         app->all.report.width, app->all.report.height));
   GDateTime* now = g_date_time_new_now_local();
-  set(app, "Made", g_date_time_format(now, "%Y-%m-%d %H:%M %z, by gst-anomaly " VERSION));
+  collection_add_setting(&app->all, "Made",
+                         g_date_time_format(now, "%Y-%m-%d %H:%M %z, by gst-anomaly " VERSION));
   g_date_time_unref(now);
   if (stats) gst_structure_free(stats);
 }
 
 static void write_report(App* app) {
   GError* error = NULL;
-  if (app->report.frames->len == 0) {
+  if (app->all.report.frames->len == 0) {
     if (app->status == 0) programs_complain("no frame was found in %s", app->title);
     app->status = app->status ? app->status : 1;
     return;
   }
-  app->report.title = app->title;
-  app->report.incomplete = !app->ended;
-  GString* page = report_page(&app->report);
+  app->all.report.title = app->title;
+  app->all.report.incomplete = !app->ended;
+  GString* page = report_page(&app->all.report);
   /* Whole or not at all: a full disk leaves an older one as it was. */
   if (g_file_set_contents(app->output, page->str, (gssize)page->len, &error)) {
-    g_print("%u frames%s, %u event%s\nreport:   %s\n", app->report.frames->len,
-            app->ended ? "" : " (incomplete)", app->report.events->len,
-            app->report.events->len == 1 ? "" : "s", app->output);
+    g_print("%u frames%s, %u event%s\nreport:   %s\n", app->all.report.frames->len,
+            app->ended ? "" : " (incomplete)", app->all.report.events->len,
+            app->all.report.events->len == 1 ? "" : "s", app->output);
   } else {
     programs_complain("%s", error->message);
     app->status = 1;
@@ -334,8 +227,6 @@ static gboolean set_seconds(GstElement* element, const gchar* property, const gc
 }
 
 static gboolean set_up(GstElement* detect) {
-  g_object_set(detect, "post-messages", FALSE, "event-thumbnail", TRUE, "event-update-interval",
-               GST_CLOCK_TIME_NONE, NULL);
   return programs_set_option(detect, "model", "model", opt.model) &&
          programs_set_option(detect, "device", "device", opt.device) &&
          programs_set_option(detect, "method", "method", opt.method) &&
@@ -377,11 +268,7 @@ static gboolean build(App* app) {
   g_free(sample);
   gst_object_unref(source);
   app->detect = gst_bin_get_by_name(GST_BIN(app->pipeline), "detect");
-  GstPad* pad = gst_element_get_static_pad(app->detect, "src");
-  gst_pad_add_probe(pad, GST_PAD_PROBE_TYPE_BUFFER, on_frame, app, NULL);
-  gst_pad_add_probe(pad, GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM, on_caps, app, NULL);
-  gst_object_unref(pad);
-  g_signal_connect(app->detect, "anomaly-event", G_CALLBACK(on_event), app);
+  collection_watch(&app->all, app->detect, opt.on);
   return set_up(app->detect);
 }
 
@@ -435,15 +322,7 @@ static gboolean name_files(App* app, guint given) {
 static void clear(App* app) {
   gst_clear_object(&app->detect);
   gst_clear_object(&app->pipeline);
-  painter_free(app->painter);
-  for (guint i = 0; i < app->report.events->len; i++)
-    g_clear_pointer(&g_array_index(app->report.events, ReportEvent, i).picture, g_bytes_unref);
-  for (guint i = 0; i < app->report.settings->len; i++)
-    g_free((gpointer)g_array_index(app->report.settings, ReportSetting, i).value);
-  g_array_unref(app->report.frames);
-  g_array_unref(app->report.events);
-  g_array_unref(app->report.settings);
-  g_mutex_clear(&app->lock);
+  collection_clear(&app->all);
   g_free(app->output);
   g_free(app->title);
   g_strfreev(opt.rest);
@@ -473,11 +352,7 @@ int main(int argc, char** argv) {
     opt.threshold = g_ascii_strtod(SAMPLE_THRESHOLD, NULL);
     if (opt.on < 0) opt.on = g_ascii_strtod(SAMPLE_ON, NULL);
   }
-  g_mutex_init(&app.lock);
-  app.painter = painter_new(320);
-  app.report.frames = g_array_new(FALSE, FALSE, sizeof(ReportFrame));
-  app.report.events = g_array_new(FALSE, FALSE, sizeof(ReportEvent));
-  app.report.settings = g_array_new(FALSE, FALSE, sizeof(ReportSetting));
+  collection_init(&app.all);
   if (!name_files(&app, given))
     app.status = 1;
   else if (build(&app))

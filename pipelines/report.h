@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * anomaly-report's parts: anomaly-report.c (options, pipeline, progress), report-page.c (the page).
+ * anomaly-report's parts: anomaly-report.c (options, pipeline, progress), report-collect.c
+ * (what the pipeline tells), report-page.c (the page).
  */
 #ifndef __ANOMALY_REPORT_H__
 #define __ANOMALY_REPORT_H__
 
 #include <gst/gst.h>
+
+#include "paint.h"
 
 typedef struct {
   gdouble time;  /* seconds from the start */
@@ -21,7 +24,8 @@ typedef struct {
 } ReportEvent;
 
 typedef struct {
-  const gchar *name, *value;
+  const gchar* name;
+  gchar* value;
 } ReportSetting;
 
 typedef struct {
@@ -32,6 +36,25 @@ typedef struct {
   GArray* settings;    /* of ReportSetting */
   gint width, height;  /* of the frames */
 } Report;
+
+/* A report that grows while a pipeline runs. */
+typedef struct {
+  GMutex lock; /* of the report's frames and events meanwhile */
+  Report report;
+  gdouble on; /* score from which a frame counts; below 0 = the threshold that its metadata names */
+  Painter* painter;
+} Collection;
+
+void collection_init(Collection* all);
+void collection_clear(Collection* all);
+/* Collects what a detector tells, from the next start on. */
+void collection_watch(Collection* all, GstElement* detect, gdouble on);
+/* How many frames there are so far; *time is the last one's, seconds. */
+guint collection_frames(Collection* all, gdouble* time);
+/* From which frames count: NaN before the first that was looked at. */
+gdouble collection_on_score(Collection* all);
+/* Takes the value. */
+void collection_add_setting(Collection* all, const gchar* name, gchar* value);
 
 /* One HTML page, complete in itself: no script, and nothing from anywhere else. */
 GString* report_page(const Report* report);
