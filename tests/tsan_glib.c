@@ -75,6 +75,24 @@ gboolean g_cond_wait_until(GCond* cond, GMutex* mutex, gint64 end) {
   return signalled;
 }
 
+/* What is in a queue is handed over with all that was done to it. */
+void g_async_queue_push(GAsyncQueue* queue, gpointer data) {
+  REAL(g_async_queue_push)
+  release(queue);
+  real(queue, data);
+}
+
+#define POP(name, parameters, arguments) \
+  gpointer name parameters {             \
+    REAL(name)                           \
+    gpointer data = real arguments;      \
+    acquire(queue);                      \
+    return data;                         \
+  }
+POP(g_async_queue_pop, (GAsyncQueue * queue), (queue))
+POP(g_async_queue_try_pop, (GAsyncQueue * queue), (queue))
+POP(g_async_queue_timeout_pop, (GAsyncQueue * queue, guint64 microseconds), (queue, microseconds))
+
 /* Whoever lets go last frees what all others have let go of before. */
 void gst_mini_object_unref(GstMiniObject* object) {
   REAL(gst_mini_object_unref)

@@ -15,7 +15,8 @@ namespace {
 struct Size {
   int width, height;
 };
-constexpr Size kSizes[] = {{1920, 1080}, {960, 540}, {480, 270}};
+// The last is narrower than what the network takes, and has lost detail to it.
+constexpr Size kSizes[] = {{1920, 1080}, {960, 540}, {640, 360}, {480, 270}};
 
 Engine& engine() {
   static const std::shared_ptr<Engine> opened = [] {
@@ -67,7 +68,7 @@ Rect scaled(Rect roi, Size size) {
 
 TEST(scores_of_one_scene_agree_at_every_resolution) {
   const Rect lower = {40, 110, 400, 150};  // of 480 x 270
-  double most = 0;
+  double most = 0, most_narrow = 0;
   for (const uint64_t seed : {1, 3}) {
     const auto pictures = scene_at_sizes(seed);
     for (const Normalization normalization : {Normalization::Frame, Normalization::Fixed})
@@ -80,14 +81,17 @@ TEST(scores_of_one_scene_agree_at_every_resolution) {
           if (roi) request.roi = scaled(lower, kSizes[i]);
           found.push_back(statistics(pictures[i], kSizes[i], request));
         }
-        for (const MapStatistics& s : found) {
-          most = std::max<double>(most, std::abs(s.score - found[0].score));
-          CHECK_NEAR(s.score, found[0].score, 0.03);
-          CHECK_NEAR(s.mean, found[0].mean, 0.01);
+        for (size_t i = 1; i < found.size(); ++i) {
+          const bool narrow = kSizes[i].width < engine().model().segmentation_width;
+          const double apart = std::abs(found[i].score - found[0].score);
+          (narrow ? most_narrow : most) = std::max(narrow ? most_narrow : most, apart);
+          CHECK_NEAR(found[i].score, found[0].score, narrow ? 0.05 : 0.03);
+          CHECK_NEAR(found[i].mean, found[0].mean, 0.01);
         }
       }
   }
-  std::printf("# scores differ by up to %.4f\n", most);
+  std::printf("# scores differ by up to %.4f, %.4f where the frame is narrower than the network\n", most,
+              most_narrow);
 }
 
 TEST_MAIN()
