@@ -27,9 +27,11 @@ DatasetConfig::Scenes read_scenes(const std::string& name, const Json& json) {
   DatasetConfig::Scenes scenes;
   scenes.drives = json.at("drives").as_int();
   scenes.frames_per_drive = json.int_or("frames_per_drive", 8);
+  scenes.first_seed = json.int_or("first_seed", 0);
   scenes.height = static_cast<int>(json.int_or("height", scenes.height));
   scenes.width = static_cast<int>(json.int_or("width", scenes.width));
   if (const Json* anomalies = json.find("anomalies")) scenes.anomalies = anomalies->as_bool();
+  if (scenes.first_seed < 0) throw JsonError("data set " + name + ": first_seed must be at least 0");
   if (scenes.drives < 1 || scenes.drives > 100000 || scenes.frames_per_drive < 1 ||
       scenes.frames_per_drive > 1000 || scenes.height < 32 || scenes.height > 2048 || scenes.width < 32 ||
       scenes.width > 4096)

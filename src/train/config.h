@@ -23,6 +23,7 @@ struct DatasetConfig {
   // In place of folders: drives of the procedural scene, labelled by their maker.
   struct Scenes {
     int64_t drives = 0, frames_per_drive = 1;  // 0 drives: the folders
+    int64_t first_seed = 0;                    // of the first drive; the others have those behind it
     int height = 360, width = 640;
     bool anomalies = false;  // with foreign things in them, marked as such
   } scenes;

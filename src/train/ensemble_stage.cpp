@@ -167,7 +167,8 @@ void finish_ensemble(Session& session, const std::string& bundle_path) {
   std::vector<float> normal;
   double low = 0, high = 0;
   int64_t frames = 0;
-  for (const Dataset& dataset : session.datasets)
+  for (const Dataset& dataset : session.datasets) {
+    if (dataset.config.scenes.anomalies) continue;  // not ordinary
     for (const Frame& source : dataset.held_out) {
       const at::Tensor frame = pipeline.frame(source.rgb);
       FrameTensors out = pipeline.segment(frame);
@@ -183,6 +184,7 @@ void finish_ensemble(Session& session, const std::string& bundle_path) {
       high += out.at("perceptual_raw").max().item<double>();
       ++frames;
     }
+  }
   if (frames == 0) throw Error(ErrorKind::BadSettings, "stage ensemble: no frames are held out");
   calibration.perceptual_bounds = {{low / static_cast<double>(frames), high / static_cast<double>(frames)}};
   const auto place =

@@ -69,7 +69,8 @@ Dataset render_drives(const DatasetConfig& config, double held_out_share) {
   dataset.config = config;
   const int64_t held_out = std::lround(static_cast<double>(scenes.drives) * held_out_share);
   constexpr int kApart = 60, kInView = 40;
-  for (int64_t drive = 0; drive < scenes.drives; ++drive) {
+  const int64_t end = scenes.first_seed + scenes.drives;
+  for (int64_t drive = scenes.first_seed; drive < end; ++drive) {
     SceneOptions options;
     options.width = scenes.width;
     options.height = scenes.height;
@@ -89,7 +90,7 @@ Dataset render_drives(const DatasetConfig& config, double held_out_share) {
       frame.groups = cv::Mat(scenes.height, scenes.width, CV_8UC1, rendered.labels.data()).clone();
       frame.groups.setTo(Groups::kAnomaly,
                          cv::Mat(scenes.height, scenes.width, CV_8UC1, rendered.mask.data()));
-      (drive < scenes.drives - held_out ? dataset.training : dataset.held_out).push_back(std::move(frame));
+      (drive < end - held_out ? dataset.training : dataset.held_out).push_back(std::move(frame));
     }
   }
   return dataset;
