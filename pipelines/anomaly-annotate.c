@@ -32,7 +32,7 @@ static const GOptionEntry options[] = {
     {"method", 0, 0, G_OPTION_ARG_STRING, &opt.method,
      "synboost, resynthesis, softmax-entropy, softmax-distance or perceptual-difference", "METHOD"},
     {"threshold", 't', 0, G_OPTION_ARG_DOUBLE, &opt.threshold,
-     "score from which a pixel counts (default: the bundle's; 0.55 on the sample)", "T"},
+     "score from which a pixel counts (default: the bundle's)", "T"},
     {"roi", 'r', 0, G_OPTION_ARG_STRING, &opt.roi, "region that counts, frame pixels", "X,Y,W,H"},
     {"ignore-mask", 0, 0, G_OPTION_ARG_FILENAME, &opt.mask,
      "grey picture, stretched over the frame: what is black in it does not count", "FILE"},
@@ -231,13 +231,8 @@ static gchar* without_extension(const gchar* path) {
   return dot && dot != (base ? base + 1 : path) ? g_strndup(path, dot - path) : g_strdup(path);
 }
 
-/* The built-in networks know photographs: on the sample's drawn streets they are less sure of what they find.
- */
-#define SAMPLE_THRESHOLD 0.55
-
 static void name_files(App* app, guint given) {
   if (given > 0) app->input = g_strdup(opt.rest[0]);
-  if (!app->input && opt.threshold < 0) opt.threshold = SAMPLE_THRESHOLD;
   if (given > 1) {
     app->output = g_strdup(opt.rest[1]);
   } else if (app->input && !gst_uri_is_valid(app->input)) {

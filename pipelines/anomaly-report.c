@@ -14,10 +14,6 @@
 #include "programs.h"
 #include "report.h"
 
-/* The built-in networks are less sure on drawn streets. The threshold is that of anomaly-annotate. */
-#define SAMPLE_THRESHOLD "0.55"
-#define SAMPLE_ON "0.7"
-
 static struct {
   gchar *model, *device, *method, *roi, *mask, *classes, *normalization;
   gdouble threshold, on, off, min_duration, release;
@@ -41,11 +37,9 @@ static const GOptionEntry options[] = {
     {"method", 0, 0, G_OPTION_ARG_STRING, &opt.method,
      "synboost, resynthesis, softmax-entropy, softmax-distance or perceptual-difference", "METHOD"},
     {"threshold", 't', 0, G_OPTION_ARG_DOUBLE, &opt.threshold,
-     "score from which a pixel counts (default: the bundle's; " SAMPLE_THRESHOLD " on the sample)", "T"},
+     "score from which a pixel counts (default: the bundle's)", "T"},
     {"on-score", 0, 0, G_OPTION_ARG_DOUBLE, &opt.on,
-     "score from which a frame counts, and an event starts (default: the threshold; " SAMPLE_ON
-     " on the sample)",
-     "T"},
+     "score from which a frame counts, and an event starts (default: the threshold)", "T"},
     {"off-score", 0, 0, G_OPTION_ARG_DOUBLE, &opt.off, "and below which it ends (default: 0.8 of it)", "T"},
     {"min-duration", 0, 0, G_OPTION_ARG_DOUBLE, &opt.min_duration, "seconds that it must last (0.2)", "S"},
     {"release", 0, 0, G_OPTION_ARG_DOUBLE, &opt.release, "seconds of low scores that end it (1)", "S"},
@@ -348,10 +342,6 @@ int main(int argc, char** argv) {
     return 2;
   }
   programs_find_plugin();
-  if (given == 0 && opt.threshold < 0) {
-    opt.threshold = g_ascii_strtod(SAMPLE_THRESHOLD, NULL);
-    if (opt.on < 0) opt.on = g_ascii_strtod(SAMPLE_ON, NULL);
-  }
   collection_init(&app.all);
   if (!name_files(&app, given))
     app.status = 1;
