@@ -66,6 +66,7 @@ Config* config_new(void) {
   config->udp_first = 50000;
   config->udp_last = 50999;
   config->protocols = GST_RTSP_LOWER_TRANS_UDP | GST_RTSP_LOWER_TRANS_TCP;
+  config->multicast_ttl = 1;
   config->users = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
   config->detector = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
   config->mounts = g_ptr_array_new_with_free_func(mount_free);
@@ -73,7 +74,8 @@ Config* config_new(void) {
 }
 
 void config_free(Config* config) {
-  gchar** owned[] = {&config->address, &config->certificate, &config->key, &config->realm};
+  gchar** owned[] = {&config->address, &config->certificate,     &config->key,
+                     &config->realm,   &config->multicast_first, &config->multicast_last};
   for (guint i = 0; i < G_N_ELEMENTS(owned); i++) g_free(*owned[i]);
   g_hash_table_unref(config->users);
   g_hash_table_unref(config->detector);
@@ -231,6 +233,31 @@ static void read_protocols(Group* group, const gchar* key, GstRTSPLowerTrans* va
   g_free(text);
 }
 
+/* "239.255.42.1-239.255.42.16": a group, and the next two ports, for each mount that somebody watches so. */
+static void read_multicast(Group* group, const gchar* key, Config* config) {
+  gchar* text = NULL;
+  read_text(group, key, &text);
+  if (!text) return;
+  gchar** ends = g_strsplit(text, "-", 2);
+  gboolean good = g_strv_length(ends) == 2;
+  GSocketFamily families[2] = {G_SOCKET_FAMILY_INVALID, G_SOCKET_FAMILY_INVALID};
+  for (guint i = 0; good && i < 2; i++) {
+    GInetAddress* address = g_inet_address_new_from_string(ends[i]);
+    good = address && g_inet_address_get_is_multicast(address);
+    if (good) families[i] = g_inet_address_get_family(address);
+    g_clear_object(&address);
+  }
+  if (good && families[0] == families[1]) {
+    config->multicast_first = g_strdup(ends[0]);
+    config->multicast_last = g_strdup(ends[1]);
+    config->protocols |= GST_RTSP_LOWER_TRANS_UDP_MCAST;
+  } else {
+    fail(group, key, "\"%s\" is not FIRST-LAST, two multicast addresses", text);
+  }
+  g_strfreev(ends);
+  g_free(text);
+}
+
 static void read_detector(Group* group, GHashTable* table) {
   for (const gchar* const* key = detector_keys; *key; key++) {
     gchar* text = NULL;
@@ -252,8 +279,9 @@ static void check_keys(Group* group, const gchar* const* own) {
 
 static void read_server(Config* config, Group* group) {
   static const gchar* const keys[] = {
-      "address",     "port",         "metrics-port",    "web-port",  "certificate", "key", "realm",
-      "max-clients", "max-sessions", "session-timeout", "udp-ports", "protocols",   NULL};
+      "address",   "port",      "metrics-port", "web-port",      "certificate",
+      "key",       "realm",     "max-clients",  "max-sessions",  "session-timeout",
+      "udp-ports", "protocols", "multicast",    "multicast-ttl", NULL};
   check_keys(group, keys);
   read_text(group, "address", &config->address);
   read_number(group, "port", 0, 65535, &config->port);
@@ -267,6 +295,8 @@ static void read_server(Config* config, Group* group) {
   read_number(group, "session-timeout", 5, 86400, &config->session_timeout);
   read_ports(group, "udp-ports", config);
   read_protocols(group, "protocols", &config->protocols);
+  read_multicast(group, "multicast", config);
+  read_number(group, "multicast-ttl", 1, 255, &config->multicast_ttl);
   read_detector(group, config->detector);
   if (has(group, "key") && !config->certificate) fail(group, "key", "it needs a certificate beside it");
   if (config->realm && strpbrk(config->realm, "\"\\\r\n"))

@@ -138,12 +138,15 @@ static gboolean serve(Config* config, GError** error) {
   guint source = 0;
   gst_rtsp_server_set_address(server, config->address);
   gst_rtsp_server_set_service(server, service);
-  for (guint i = 0; i < config->mounts->len; i++) {
+  GstRTSPAddressPool* addresses = mount_addresses_new(config, error);
+  gboolean ok = addresses != NULL;
+  for (guint i = 0; ok && i < config->mounts->len; i++) {
     Mount* mount = config->mounts->pdata[i];
-    gst_rtsp_mount_points_add_factory(points, mount->path, mount_factory_new(config, mount));
+    gst_rtsp_mount_points_add_factory(points, mount->path, mount_factory_new(config, mount, addresses));
   }
+  g_clear_object(&addresses);
   g_object_unref(points);
-  gboolean ok = access_apply(config, server, error) && (config->web_port < 0 || web_prepare(config, error));
+  ok = ok && access_apply(config, server, error) && (config->web_port < 0 || web_prepare(config, error));
   if (ok) {
     /* Once for the message: attaching only says that it failed. */
     GSocket* socket = gst_rtsp_server_create_socket(server, NULL, error);

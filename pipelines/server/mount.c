@@ -287,23 +287,28 @@ static void on_configure(GstRTSPMediaFactory* factory, GstRTSPMedia* media, gpoi
   (void)factory;
 }
 
-/* UDP leaves from, and is received at, the address that the server listens on. */
-static GstRTSPAddressPool* address_pool(const Config* config) {
+/* UDP leaves from, and is received at, the address that the server listens on. One pool for all mounts: no
+ * two of them send to one group and port. */
+GstRTSPAddressPool* mount_addresses_new(const Config* config, GError** error) {
   GInetAddress* address = g_inet_address_new_from_string(config->address);
-  GstRTSPAddressPool* pool = NULL;
-  if (address && !g_inet_address_get_is_any(address)) {
-    pool = gst_rtsp_address_pool_new();
-    if (!gst_rtsp_address_pool_add_range(pool, config->address, config->address, config->udp_first,
-                                         config->udp_last, 0))
-      g_clear_object(&pool);
-  }
+  GstRTSPAddressPool* pool = gst_rtsp_address_pool_new();
+  if (address && !g_inet_address_get_is_any(address))
+    gst_rtsp_address_pool_add_range(pool, config->address, config->address, config->udp_first,
+                                    config->udp_last, 0);
   g_clear_object(&address);
+  if (config->multicast_first &&
+      !gst_rtsp_address_pool_add_range(pool, config->multicast_first, config->multicast_last,
+                                       config->udp_first, config->udp_last, (guint8)config->multicast_ttl)) {
+    g_set_error(error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT,
+                "%s to %s: no range of multicast groups, ascending", config->multicast_first,
+                config->multicast_last);
+    g_clear_object(&pool);
+  }
   return pool;
 }
 
-GstRTSPMediaFactory* mount_factory_new(const Config* config, Mount* mount) {
+GstRTSPMediaFactory* mount_factory_new(const Config* config, Mount* mount, GstRTSPAddressPool* addresses) {
   GstRTSPMediaFactory* factory = gst_rtsp_media_factory_new();
-  GstRTSPAddressPool* pool = address_pool(config);
   gchar* settings;
   const gchar* encode = encoder(mount, &settings);
   /* No queue holds anything up: a stream that no client has asked for stands still. */
@@ -324,8 +329,7 @@ GstRTSPMediaFactory* mount_factory_new(const Config* config, Mount* mount) {
   /* What a certificate protects does not leave in the clear. */
   gst_rtsp_media_factory_set_protocols(factory,
                                        config->certificate ? GST_RTSP_LOWER_TRANS_TCP : config->protocols);
-  if (pool) gst_rtsp_media_factory_set_address_pool(factory, pool);
-  g_clear_object(&pool);
+  gst_rtsp_media_factory_set_address_pool(factory, addresses);
   gst_rtsp_media_factory_add_role(factory, VIEWER, GST_RTSP_PERM_MEDIA_FACTORY_ACCESS, G_TYPE_BOOLEAN, TRUE,
                                   GST_RTSP_PERM_MEDIA_FACTORY_CONSTRUCT, G_TYPE_BOOLEAN, TRUE, NULL);
   g_signal_connect(factory, "media-configure", G_CALLBACK(on_configure), mount);

@@ -45,6 +45,8 @@ typedef struct {
   gint max_clients, max_sessions, session_timeout; /* session_timeout: seconds */
   guint16 udp_first, udp_last;                     /* of the ports that video over UDP leaves from */
   GstRTSPLowerTrans protocols;
+  gchar *multicast_first, *multicast_last; /* groups that may be asked for; NULL = none */
+  gint multicast_ttl;
   GHashTable* users;    /* name -> password */
   GHashTable* detector; /* of every mount that does not say otherwise */
   GPtrArray* mounts;
@@ -63,7 +65,10 @@ Mount* config_add_mount(Config* config, const gchar* path, const gchar* source, 
 /* Whether every element is there, every property takes its value, and every bundle can be loaded. The
  * defaults of all mounts are in the mounts from then on. */
 gboolean mount_check_all(Config* config, GError** error);
-GstRTSPMediaFactory* mount_factory_new(const Config* config, Mount* mount);
+/* addresses: of all mounts, from mount_addresses_new(). */
+GstRTSPMediaFactory* mount_factory_new(const Config* config, Mount* mount, GstRTSPAddressPool* addresses);
+/* What video over UDP leaves from, and the groups that it may be sent to. */
+GstRTSPAddressPool* mount_addresses_new(const Config* config, GError** error);
 
 /* The beginning of every pipeline of a mount, up to the detector, as gst-launch-1.0 has it. */
 const gchar* mount_launch(void);
