@@ -134,16 +134,6 @@ static gboolean on_signal(gpointer data) {
   return G_SOURCE_CONTINUE;
 }
 
-static gboolean set_seconds(GstElement* element, const gchar* property, const gchar* option,
-                            gdouble seconds) {
-  if (!(seconds >= 0) || seconds > 86400) {
-    programs_complain("--%s: seconds from 0 to a day", option);
-    return FALSE;
-  }
-  g_object_set(element, property, (guint64)(seconds * GST_SECOND), NULL);
-  return TRUE;
-}
-
 static gboolean set_up(GstElement* source, GstElement* detect) {
   const gchar* password = g_getenv("ANOMALY_PASSWORD");
   if (opt.user) g_object_set(source, "user-id", opt.user, "user-pw", password, NULL);
@@ -163,8 +153,8 @@ static gboolean set_up(GstElement* source, GstElement* detect) {
          (opt.threads < 0 || programs_set_number(detect, "threads", "threads", opt.threads)) &&
          (opt.on < 0 || programs_set_number(detect, "event-on-score", "on-score", opt.on)) &&
          (opt.off < 0 || programs_set_number(detect, "event-off-score", "off-score", opt.off)) &&
-         set_seconds(detect, "event-min-duration", "min-duration", opt.min_duration) &&
-         set_seconds(detect, "event-release", "release", opt.release);
+         programs_set_seconds(detect, "event-min-duration", "min-duration", opt.min_duration) &&
+         programs_set_seconds(detect, "event-release", "release", opt.release);
 }
 
 static gboolean build(App* app) {

@@ -211,15 +211,6 @@ static void write_report(App* app) {
 
 /* --- The pipeline
  * --------------------------------------------------------------------------------------------------- */
-static gboolean set_seconds(GstElement* element, const gchar* property, const gchar* option, gdouble value) {
-  if (value >= 0 && value <= 86400) {
-    g_object_set(element, property, (guint64)(value * GST_SECOND), NULL);
-    return TRUE;
-  }
-  programs_complain("--%s: seconds from 0 to a day", option);
-  return FALSE;
-}
-
 static gboolean set_up(GstElement* detect) {
   return programs_set_option(detect, "model", "model", opt.model) &&
          programs_set_option(detect, "device", "device", opt.device) &&
@@ -235,8 +226,8 @@ static gboolean set_up(GstElement* detect) {
          (opt.min_area < 0 || programs_set_number(detect, "min-area", "min-area", opt.min_area)) &&
          (opt.interval < 0 || programs_set_number(detect, "interval", "interval", opt.interval)) &&
          (opt.threads < 0 || programs_set_number(detect, "threads", "threads", opt.threads)) &&
-         set_seconds(detect, "event-min-duration", "min-duration", opt.min_duration) &&
-         set_seconds(detect, "event-release", "release", opt.release);
+         programs_set_seconds(detect, "event-min-duration", "min-duration", opt.min_duration) &&
+         programs_set_seconds(detect, "event-release", "release", opt.release);
 }
 
 static gboolean build(App* app) {

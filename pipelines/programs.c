@@ -70,6 +70,16 @@ gboolean programs_set_number(GstElement* element, const gchar* property, const g
   return programs_set_option(element, property, option, g_ascii_dtostr(text, sizeof text, number));
 }
 
+gboolean programs_set_seconds(GstElement* element, const gchar* property, const gchar* option,
+                              gdouble seconds) {
+  if (!(seconds >= 0) || seconds > 86400) {
+    programs_complain("--%s: seconds from 0 to a day", option);
+    return FALSE;
+  }
+  g_object_set(element, property, (guint64)(seconds * GST_SECOND), NULL);
+  return TRUE;
+}
+
 static GstPadProbeReturn on_caps(GstPad* pad, GstPadProbeInfo* info, gpointer box) {
   GstEvent* event = GST_PAD_PROBE_INFO_EVENT(info);
   if (GST_EVENT_TYPE(event) == GST_EVENT_CAPS) {

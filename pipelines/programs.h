@@ -31,6 +31,9 @@ gboolean programs_set_text(GstElement* element, const gchar* property, const gch
 gboolean programs_set_option(GstElement* element, const gchar* property, const gchar* option,
                              const gchar* text);
 gboolean programs_set_number(GstElement* element, const gchar* property, const gchar* option, gdouble number);
+/* Of a property in nanoseconds: 0 to a day. */
+gboolean programs_set_seconds(GstElement* element, const gchar* property, const gchar* option,
+                              gdouble seconds);
 
 /* H.264 with 4:2:0 chroma wants even sizes: lets a videobox pad odd ones by a row or a column, whenever the
  * size changes. */
