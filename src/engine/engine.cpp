@@ -73,6 +73,15 @@ ModelInfo describe(const Bundle& bundle, const std::string& device) {
 
 }  // namespace
 
+PreparedFrame Engine::ingest(const FrameView& frame, const FrameMemory& memory, int width, int height) {
+  if (memory.kind == FrameMemory::Kind::Host) return ingest(frame, width, height);
+  throw Error(ErrorKind::Device,
+              "The frame lies in the memory of GPU " + std::to_string(memory.device) +
+                  ", and the engine computes on " + model().device +
+                  ": use device=cuda, or copy frames to system memory first (cudadownload, "
+                  "nvvideoconvert).");
+}
+
 std::shared_ptr<Engine> Engine::open(const EngineOptions& options) {
   if (options.threads < 0)
     throw Error(ErrorKind::BadSettings, "The number of threads is negative: use 0 for all cores.");

@@ -14,6 +14,7 @@
 
 #include "kernels/frame_view.h"
 #include "kernels/statistics.h"
+#include "src/engine/frame_memory.h"
 #include "src/error.h"
 #include "src/framework/map_memory.h"
 #include "src/framework/settings.h"
@@ -53,6 +54,11 @@ struct Plane {
   Type type = Type::F32;
   int width = 0, height = 0, channels = 1;
   std::shared_ptr<const void> data;
+  FrameMemory::Kind kind = FrameMemory::Kind::Host;  // where `data` points
+  int device = 0;                                    // Kind::Cuda: the GPU
+  // Kind::Cuda: copies all values to bytes() of host memory, once they are computed. While `data` is held,
+  // from any thread. Throws Error.
+  std::function<void(void* host)> download;
   size_t bytes() const {
     return static_cast<size_t>(width) * height * channels * (type == Type::F32 ? 4 : 1);
   }
@@ -64,6 +70,7 @@ struct PreparedFrame {
   int width = 0, height = 0;              // segmentation size
   int frame_width = 0, frame_height = 0;  // of the frame it was made from
   std::shared_ptr<uint8_t> rgb;
+  FrameMemory::Kind kind = FrameMemory::Kind::Host;  // where `rgb` points
 };
 
 struct Request {
@@ -92,6 +99,8 @@ struct Request {
   int64_t time = -1;  // nanoseconds of running time, -1 = unknown
   // Where the maps of the result go; null = memory of the engine, used again when the result is let go of.
   std::shared_ptr<MapMemory> memory;
+  // On a GPU: the planes of the result stay in device memory (Plane::kind), and `memory` is not asked.
+  bool keep_on_device = false;
 
   // Where it reads true before the worker reaches the frame, nothing is computed and the future throws
   // Error(Cancelled).
@@ -126,6 +135,11 @@ class Engine {
 
   // Ingest in the calling thread. width or height 0: the bundle's segmentation size. Any thread.
   virtual PreparedFrame ingest(const FrameView& frame, int width = 0, int height = 0) = 0;
+
+  // The same for a frame whose planes lie in `memory`. A GPU engine takes frames of its own GPU without a
+  // copy to the host, after what is queued on memory.stream, and has read them when it returns. Throws
+  // Error(Device) for device memory that the engine cannot read, saying why.
+  virtual PreparedFrame ingest(const FrameView& frame, const FrameMemory& memory, int width, int height);
 
   // Queues a frame; results of one caller come in the order queued, callers take turns. The future throws
   // Error: Resource where memory ran out, Device where LibTorch failed, BadSettings, Cancelled. The queue has
