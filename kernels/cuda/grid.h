@@ -37,7 +37,8 @@ struct ThreadIndex {
   unsigned block_x, block_y, thread;
 };
 
-inline constexpr int kMostBatch = 65535;  // pictures along y
+inline constexpr size_t kSharedLimit = 48 * 1024;  // what every GPU grants a block without asking
+inline constexpr int kMostBatch = 65535;           // pictures along y
 
 inline constexpr unsigned blocks_for(int64_t items, unsigned per_block) {
   return static_cast<unsigned>((items + per_block - 1) / per_block);
