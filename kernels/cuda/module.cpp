@@ -63,8 +63,6 @@ constexpr AnomalyCudaKernels kKernels = {
     .statistics_create = statistics_create,
     .statistics_destroy = statistics_destroy,
     .map_statistics = map_statistics,
-    .map_figures = map_figures,
-    .count_over = count_over,
     .blend_heatmap = blend_heatmap,
 };
 
