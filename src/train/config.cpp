@@ -51,6 +51,11 @@ DatasetConfig read_dataset(const std::string& name, const Json& json) {
   }
   dataset.weight = json.number_or("weight", 1);
   if (!(dataset.weight > 0)) throw JsonError("the weight of data set " + name + " is not positive");
+  if (const Json* share = json.find("segmentation_weight")) {
+    dataset.segmentation_weight = share->as_double();
+    if (!(*dataset.segmentation_weight >= 0))
+      throw JsonError("the segmentation_weight of data set " + name + " is negative");
+  }
   dataset.every = json.int_or("every", 1);
   if (dataset.every < 1) throw JsonError("data set " + name + ": every must be at least 1");
   if (const Json* share = json.find("held_out_share")) {

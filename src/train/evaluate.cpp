@@ -77,7 +77,8 @@ void evaluate(const Session& session, const std::string& bundle_path, const std:
     if (!is_animal(object.category)) inanimate.push_back(object);
 
   std::vector<double> per_class;
-  const double miou = mean_iou([&](const at::Tensor& image) { return pipeline.segmentation_logits(image); },
+  const double miou = mean_iou({[&](const at::Tensor& image) { return pipeline.segmentation_logits(image); },
+                                pipeline.logits_align_corners()},
                                config.test, test.training, groups, {height, width}, &per_class);
   std::printf("segmentation: mean IoU %.4f over %zu classes, %zu frames at their own size\n", miou,
               per_class.size(), test.training.size());

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Stage `segmentation`: cross-entropy over classes or groups of classes, on augmented crops of all data sets.
+#include <ATen/autocast_mode.h>
 #include <ATen/ops/upsample_bilinear2d.h>
 
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <opencv2/imgproc.hpp>
 
 #include "src/error.h"
 #include "src/networks/compact_segmentation.h"
@@ -29,8 +31,9 @@ struct CropBatch {
 };
 
 struct Settings {
-  double balance, most_weight, rare_share, overlap_weight;
+  double balance, most_weight, rare_share, overlap_weight, mix;
   int64_t measure_every;
+  bool half;  // forward and backward in bfloat16 where that is enough
   Geometry geometry;
 
   Settings(const Json& stage, const std::array<int, 2>& size) {
@@ -38,6 +41,12 @@ struct Settings {
     most_weight = stage.number_or("most_weight", 4);
     rare_share = stage.number_or("rare_share", 0.4);
     overlap_weight = stage.number_or("overlap_weight", 0);
+    mix = stage.number_or("mix", 0);
+    const std::string precision = stage.string_or("precision", "float32");
+    if ((precision != "float32" && precision != "bfloat16") || !(mix >= 0 && mix <= 1))
+      throw Error(ErrorKind::BadSettings,
+                  "stage segmentation: precision must be float32 or bfloat16, mix 0 to 1");
+    half = precision == "bfloat16";
     measure_every = std::max<int64_t>(1, stage.int_or("measure_every", 800));
     geometry = {size[0],
                 size[1],
@@ -69,6 +78,19 @@ int draw_rare_group(const std::vector<float>& weights, const cv::Mat& groups, Ra
   return rare.empty() ? -1 : rare[static_cast<size_t>(random.below(static_cast<int64_t>(rare.size())))];
 }
 
+// Lays the rare things of `other` over a crop, where they are there: thin and small things then appear often
+// and before all that a drive may hold behind them.
+void mix_in(const std::vector<float>& weights, const cv::Mat& other, const cv::Mat& other_groups,
+            cv::Mat& picture, cv::Mat& groups) {
+  cv::Mat rare(1, 256, CV_8U, cv::Scalar(0)), here, pixels;
+  for (size_t g = 0; g < weights.size(); ++g)
+    if (weights[g] > 1) rare.at<uint8_t>(0, static_cast<int>(g)) = 255;
+  cv::LUT(other_groups, rare, here);
+  cv::resize(here, pixels, picture.size(), 0, 0, cv::INTER_NEAREST);
+  other.copyTo(picture, pixels);
+  other_groups.copyTo(groups, here);
+}
+
 CropBatch make_batch(const Session& session, const Settings& settings, const std::vector<float>& weights,
                      int64_t batch, int64_t step) {
   std::vector<cv::Mat> pictures, maps;
@@ -83,6 +105,10 @@ CropBatch make_batch(const Session& session, const Settings& settings, const std
     pictures.push_back(rgb);
     maps.push_back(groups);
   }
+  // From the last to the first, each from the one before it, so that none takes what itself was mixed in.
+  for (size_t i = pictures.size(); i-- > 1;)
+    if (Random({session.config.seed, 8, static_cast<uint64_t>(step), i}).chance(settings.mix))
+      mix_in(weights, pictures[i - 1], maps[i - 1], pictures[i], maps[i]);
   return {normalised(pictures_to_tensor(pictures)), maps_to_tensor(maps)};
 }
 
@@ -99,7 +125,7 @@ std::vector<float> group_weights(const Session& session, double balance, double 
           if (group < counts.size()) ++counts[group], ++pixels;
         }
     for (size_t g = 0; g < counts.size(); ++g)
-      frequency[g] += dataset.config.weight * counts[g] / std::max(pixels, 1.0);
+      frequency[g] += dataset.config.segmentation_share() * counts[g] / std::max(pixels, 1.0);
   }
   std::vector<double> present;
   for (const double f : frequency)
@@ -124,6 +150,7 @@ void train_segmentation(Session& session) {
       CompactSegmentationOptions::from_json(architecture, "the configuration", "segmentation", 19);
   seed_weights(session.config.seed);
   CompactSegmentation network(options);
+  start_from_bundle(session, "segmentation", *network);
   StageState state(session, "segmentation", architecture, *network);
   if (state.complete()) {
     std::printf("segmentation: complete\n");
@@ -137,9 +164,18 @@ void train_segmentation(Session& session) {
   Progress progress("segmentation", state.first_step(), state.steps(), state.batch(),
                     session.work + "/losses.csv");
   network->train();
+  const auto forward = [&](const at::Tensor& pictures) {
+    if (!settings.half) return network(pictures);
+    at::autocast::set_autocast_dtype(at::kCPU, at::kBFloat16);
+    at::autocast::set_autocast_enabled(at::kCPU, true);
+    at::Tensor logits = network(pictures).to(at::kFloat);
+    at::autocast::set_autocast_enabled(at::kCPU, false);
+    at::autocast::clear_cache();
+    return logits;
+  };
   for (int64_t step = state.first_step(); step < state.end_step(); ++step) {
     const CropBatch batch = batches.take();
-    const at::Tensor logits = network(batch.pictures);
+    const at::Tensor logits = forward(batch.pictures);
     const at::Tensor loss =
         loss_of(at::upsample_bilinear2d(logits, batch.targets.sizes().slice(1), options.align_corners),
                 batch.targets);
@@ -151,12 +187,13 @@ void train_segmentation(Session& session) {
     copy_tensors(state.average(), named_tensors(*averaged));
     to_inference(*averaged);
     for (const Dataset& dataset : session.datasets) {
-      if (!dataset.config.labelled()) continue;
-      std::printf("segmentation step %lld: mean IoU %.3f on held-out frames of %s\n",
-                  static_cast<long long>(step) + 1,
-                  mean_iou([&](const at::Tensor& image) { return averaged(image); }, dataset.config,
-                           dataset.held_out, session.groups, session.config.segmentation_size),
-                  dataset.config.name.c_str());
+      if (dataset.config.segmentation_share() <= 0) continue;
+      std::printf(
+          "segmentation step %lld: mean IoU %.3f on held-out frames of %s\n",
+          static_cast<long long>(step) + 1,
+          mean_iou({[&](const at::Tensor& image) { return averaged(image); }, options.align_corners},
+                   dataset.config, dataset.held_out, session.groups, session.config.segmentation_size),
+          dataset.config.name.c_str());
     }
     std::fflush(stdout);
   }

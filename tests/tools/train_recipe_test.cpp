@@ -188,6 +188,27 @@ TEST(ordinary_drives_need_no_labels) {
   }
 }
 
+TEST(a_data_set_may_be_kept_from_segmentation) {
+  const DrawnData data;
+  Session session = data.session("work");
+  session.datasets.push_back(session.datasets[0]);
+  session.datasets[1] = session.datasets[2];
+  session.datasets[0].config.segmentation_weight = 0;
+  const auto& kept = session.datasets[0].training;
+  bool drawn = false;
+  for (uint64_t i = 0; i < 40; ++i) {
+    Random one({i}), other({i});
+    const Frame* frame = &draw_frame(session.datasets, true, one);
+    CHECK(frame < kept.data() || frame >= kept.data() + kept.size());
+    const Frame* any = &draw_frame(session.datasets, false, other);
+    drawn = drawn || (any >= kept.data() && any < kept.data() + kept.size());
+  }
+  CHECK(drawn);
+  for (Dataset& dataset : session.datasets) dataset.config.segmentation_weight = 0;
+  Random random({1});
+  CHECK_THROWS(draw_frame(session.datasets, true, random), Error, "no data set");
+}
+
 TEST(drives_of_the_scene_are_data) {
   DatasetConfig config;
   config.name = "drives";

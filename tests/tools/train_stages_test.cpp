@@ -114,6 +114,72 @@ TEST(every_stage_runs_and_the_bundle_serves) {
   CHECK(measures.at("composites, all held-out objects").find("synboost") != nullptr);
 }
 
+TEST(a_stage_begins_with_a_bundles_networks) {
+  const Aside aside;
+  const DrawnData data;
+  Session first = data.session("first");
+  train_segmentation(first);
+  train_synthesis(first);
+  train_dissimilarity(first);
+  const std::string path = first.work + "/tiny.safetensors";
+  first.config.stages = Json::parse(R"({"ensemble": {"samples": 3, "false_positive_rate": 0.01}})");
+  finish_ensemble(first, path);
+
+  // At a rate of nearly nothing the networks stay what the bundle holds.
+  Session second = data.session("second");
+  second.start = path;
+  second.config.stages = Json::parse(R"({
+    "segmentation": {"steps": 2, "batch": 2, "learning_rate": 1e-12, "crop_height": 32, "crop_width": 64},
+    "synthesis": {"steps": 2, "batch": 2, "learning_rate": 1e-12},
+    "dissimilarity": {"steps": 2, "batch": 2, "learning_rate": 1e-12, "samples": 4, "validation_samples": 2},
+    "baseline": {"steps": 2, "batch": 2, "samples": 4, "validation_samples": 2}})");
+  train_segmentation(second);
+  train_synthesis(second);
+  train_dissimilarity(second);
+  const auto bundle = Bundle::open(path);
+  for (const auto& [stage, prefix, name] :
+       {std::array<std::string, 3>{"segmentation", "model.", "segmentation."},
+        std::array<std::string, 3>{"synthesis", "model.generator.", "generator."},
+        std::array<std::string, 3>{"synthesis", "model.encoder.", "encoder."},
+        std::array<std::string, 3>{"dissimilarity", "model.", "dissimilarity."}}) {
+    int64_t compared = 0;
+    for (const auto& [key, tensor] : read_stage(second.checkpoint(stage), prefix, true)) {
+      if (key.find("running_") != std::string::npos) continue;  // statistics follow the data
+      ++compared;
+      CHECK(tensor.allclose(bundle->file().tensor(name + key).to(at::kFloat), 0, 1e-6));
+    }
+    CHECK(compared > 4);
+  }
+  CHECK_THROWS(train_baseline(second), Error, "has no network \"baseline\"");
+
+  second.start = "";  // a checkpoint remembers what it began with
+  CHECK_THROWS(train_segmentation(second), Error, "other settings");
+  Session wider = data.session("wider");
+  wider.start = path;
+  wider.config.networks = Json::parse(R"({"segmentation": {"type": "compact-segmentation",
+    "widths": [4, 6, 8, 8, 8], "blocks": [1, 1, 1], "decoder": 8, "head": 4}})");
+  CHECK_THROWS(train_segmentation(wider), Error, "must be [6, 4, 3, 3]");
+  wider.start = data.folder + "/nowhere.safetensors";
+  CHECK_THROWS(train_segmentation(wider), Error, "nowhere.safetensors");
+}
+
+TEST(segmentation_in_half_precision_and_with_things_mixed_in) {
+  const Aside aside;
+  const DrawnData data;
+  Session session = data.session("half");
+  session.config.stages = Json::parse(R"({"segmentation": {"steps": 4, "batch": 2, "crop_height": 32,
+    "crop_width": 64, "precision": "bfloat16", "mix": 1}})");
+  train_segmentation(session);
+  for (const auto& [key, tensor] : read_stage(session.checkpoint("segmentation"), "model.", true)) {
+    CHECK_EQ(tensor.scalar_type(), at::kFloat);
+    CHECK(tensor.isfinite().all().item<bool>());
+  }
+  for (const char* wrong : {R"({"precision": "float16"})", R"({"mix": 1.5})", R"({"mix": -1})"}) {
+    session.config.stages = Json::object({{"segmentation", Json::parse(wrong)}});
+    CHECK_THROWS(train_segmentation(session), Error, "precision must be float32 or bfloat16, mix 0 to 1");
+  }
+}
+
 TEST(group_loss_is_the_logarithm_of_the_groups_probability) {
   const GroupLoss loss({{0}, {1, 2}}, {1, 3}, 3);
   const at::Tensor logits = at::tensor({1.0f, 2.0f, 0.5f, 1.0f, 2.0f, 0.5f, 1.0f, 2.0f, 0.5f})
