@@ -18,6 +18,7 @@
 #include "src/train/progress.h"
 #include "src/train/session.h"
 #include "src/train/stage_loop.h"
+#include "src/train/statistics.h"
 
 namespace anomaly::train {
 
@@ -32,7 +33,7 @@ struct CropBatch {
 
 struct Settings {
   double balance, most_weight, rare_share, overlap_weight, mix;
-  int64_t measure_every;
+  int64_t measure_every, statistics;
   bool half;  // forward and backward in bfloat16 where that is enough
   Geometry geometry;
 
@@ -47,6 +48,9 @@ struct Settings {
       throw Error(ErrorKind::BadSettings,
                   "stage segmentation: precision must be float32 or bfloat16, mix 0 to 1");
     half = precision == "bfloat16";
+    statistics = stage.int_or("statistics", 0);
+    if (statistics < 0 || statistics > 100000)
+      throw Error(ErrorKind::BadSettings, "stage segmentation: statistics must be 0 to 100000");
     measure_every = std::max<int64_t>(1, stage.int_or("measure_every", 800));
     geometry = {size[0],
                 size[1],
@@ -110,6 +114,20 @@ CropBatch make_batch(const Session& session, const Settings& settings, const std
     if (Random({session.config.seed, 8, static_cast<uint64_t>(step), i}).chance(settings.mix))
       mix_in(weights, pictures[i - 1], maps[i - 1], pictures[i], maps[i]);
   return {normalised(pictures_to_tensor(pictures)), maps_to_tensor(maps)};
+}
+
+// Whole frames as they are, of all data sets by weight.
+at::Tensor plain_batch(const Session& session, const Geometry& geometry, int64_t batch, int64_t index) {
+  std::vector<cv::Mat> pictures;
+  for (int64_t i = 0; i < batch; ++i) {
+    Random random({session.config.seed, 9, static_cast<uint64_t>(index), static_cast<uint64_t>(i)});
+    cv::Mat rgb;
+    resize_picture(draw_frame(session.datasets, true, random).rgb, rgb,
+                   {geometry.full_width, geometry.full_height});
+    if (random.chance(0.5)) cv::flip(rgb, rgb, 1);
+    pictures.push_back(rgb);
+  }
+  return normalised(pictures_to_tensor(pictures));
 }
 
 // Rare groups count more: (median frequency / frequency) ^ balance, within [0.5, most].
@@ -181,8 +199,17 @@ void train_segmentation(Session& session) {
                 batch.targets);
     loss.backward();
     progress.step(step, loss.item<double>());
-    if (!state.advance(step) || ((step + 1) % settings.measure_every != 0 && step + 1 != state.steps()))
-      continue;
+    const bool saved = state.advance(step);
+    if (step + 1 == state.steps() && settings.statistics > 0) {
+      CompactSegmentation averaged(options);
+      copy_tensors(state.average(), named_tensors(*averaged));
+      to_channels_last(*averaged);
+      measure_statistics(*averaged, settings.statistics, [&](int64_t i) {
+        averaged(plain_batch(session, settings.geometry, state.batch(), i));
+      });
+      state.replace_average(named_tensors(*averaged));
+    }
+    if (!saved || ((step + 1) % settings.measure_every != 0 && step + 1 != state.steps())) continue;
     CompactSegmentation averaged(options);
     copy_tensors(state.average(), named_tensors(*averaged));
     to_inference(*averaged);

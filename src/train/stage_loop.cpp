@@ -84,6 +84,11 @@ void StageState::end_epoch(int64_t step, double validation_loss) {
   if (saved_ == step) save(step);
 }
 
+void StageState::replace_average(const NamedTensors& tensors) {
+  copy_tensors(tensors, average_.tensors());
+  save(saved_);
+}
+
 void StageState::save(int64_t step) {
   save_checkpoint(checkpoint_, step + 1, step + 1 == steps_);
   saved_ = step;

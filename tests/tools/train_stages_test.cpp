@@ -6,6 +6,8 @@
 #include <ATen/ops/tensor.h>
 #include <ATen/ops/zeros.h>
 
+#include <torch/nn/modules/batchnorm.h>
+
 #include <cmath>
 #include <fstream>
 #include <opencv2/imgcodecs.hpp>
@@ -14,6 +16,7 @@
 #include "src/bundle/bundle.h"
 #include "src/error.h"
 #include "src/framework/framework.h"
+#include "src/train/bundle_writer.h"
 #include "src/train/calibrate.h"
 #include "src/train/checkpoint.h"
 #include "src/train/evaluate.h"
@@ -22,6 +25,7 @@
 #include "src/train/objects.h"
 #include "src/train/ranking.h"
 #include "src/train/session.h"
+#include "src/train/statistics.h"
 #include "tests/check.h"
 #include "tests/tools/drawn_data.h"
 
@@ -122,8 +126,7 @@ TEST(a_stage_begins_with_a_bundles_networks) {
   train_synthesis(first);
   train_dissimilarity(first);
   const std::string path = first.work + "/tiny.safetensors";
-  first.config.stages = Json::parse(R"({"ensemble": {"samples": 3, "false_positive_rate": 0.01}})");
-  finish_ensemble(first, path);
+  write_bundle(first, path, {"segmentation", "perceptual", "encoder", "generator", "dissimilarity"}, {});
 
   // At a rate of nearly nothing the networks stay what the bundle holds.
   Session second = data.session("second");
@@ -178,6 +181,32 @@ TEST(segmentation_in_half_precision_and_with_things_mixed_in) {
     session.config.stages = Json::object({{"segmentation", Json::parse(wrong)}});
     CHECK_THROWS(train_segmentation(session), Error, "precision must be float32 or bfloat16, mix 0 to 1");
   }
+}
+
+TEST(statistics_are_measured_anew) {
+  torch::nn::BatchNorm2d norm(1);
+  norm->running_mean.fill_(50);
+  const std::array<at::Tensor, 2> batches = {at::tensor({1.0f, 3.0f}).view({2, 1, 1, 1}),
+                                             at::tensor({5.0f, 9.0f}).view({2, 1, 1, 1})};
+  measure_statistics(*norm, 2, [&](int64_t i) { norm(batches[static_cast<size_t>(i)]); });
+  CHECK_NEAR(norm->running_mean.item<double>(), (2.0 + 7.0) / 2, 1e-6);
+  CHECK_NEAR(norm->running_var.item<double>(), (2.0 + 8.0) / 2, 1e-6);  // of samples: / (n - 1)
+  CHECK(!norm->is_training());
+
+  // At the end of the stage: other statistics, the same weights.
+  const Aside aside;
+  const DrawnData data;
+  const auto averages = [&](const std::string& work, const std::string& more) {
+    Session session = data.session(work);
+    session.config.stages = Json::parse(R"({"segmentation": {"steps": 3, "batch": 2, "crop_height": 32,
+      "crop_width": 64)" + more + "}}");
+    train_segmentation(session);
+    return read_stage(session.checkpoint("segmentation"), "average.", true);
+  };
+  const auto plain = averages("plain", ""), anew = averages("anew", R"(, "statistics": 2)");
+  CHECK_EQ(plain.size(), anew.size());
+  for (size_t i = 0; i < plain.size(); ++i)
+    CHECK_EQ(plain[i].second.equal(anew[i].second), plain[i].first.find("running_") == std::string::npos);
 }
 
 TEST(group_loss_is_the_logarithm_of_the_groups_probability) {
