@@ -158,16 +158,18 @@ Dataset read_dataset_frames(const std::string& root, const DatasetConfig& config
   return dataset;
 }
 
-const Frame& draw_frame(const std::vector<Dataset>& datasets, bool labelled_only, Random& random) {
+const Frame& draw_frame(const std::vector<Dataset>& datasets, bool for_segmentation, Random& random) {
+  const auto share = [&](const Dataset& dataset) {
+    return for_segmentation ? dataset.config.segmentation_share() : dataset.config.weight;
+  };
   double total = 0;
-  for (const Dataset& dataset : datasets)
-    if (!labelled_only || dataset.config.labelled()) total += dataset.config.weight;
+  for (const Dataset& dataset : datasets) total += share(dataset);
   double chosen = random.uniform() * total;
   const Dataset* last = nullptr;
   for (const Dataset& dataset : datasets) {
-    if (labelled_only && !dataset.config.labelled()) continue;
+    if (share(dataset) <= 0) continue;
     last = &dataset;
-    if ((chosen -= dataset.config.weight) < 0) break;
+    if ((chosen -= share(dataset)) < 0) break;
   }
   if (!last || last->training.empty())
     throw Error(ErrorKind::BadSettings, "no data set of the configuration has frames to train this stage on");
