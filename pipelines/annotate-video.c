@@ -71,18 +71,8 @@ gboolean build_video(App* app) {
     return FALSE;
 
   gchar* weights = opt.weights ? g_strdup_printf("<%s>", opt.weights) : NULL;
-  gboolean ok = programs_set_option(detect, "model", "model", opt.model) &&
-                programs_set_option(detect, "device", "device", opt.device) &&
-                programs_set_option(detect, "method", "method", opt.method) &&
-                programs_set_option(detect, "roi", "roi", opt.roi) &&
-                programs_set_option(detect, "ignore-mask", "ignore-mask", opt.mask) &&
-                programs_set_option(detect, "classes", "classes", opt.classes) &&
-                programs_set_option(detect, "normalization", "normalization", opt.normalization) &&
+  gboolean ok = programs_set_detector(detect, NULL) &&
                 programs_set_option(detect, "ensemble-weights", "ensemble-weights", weights) &&
-                (opt.threshold < 0 || programs_set_number(detect, "threshold", "threshold", opt.threshold)) &&
-                (opt.min_area < 0 || programs_set_number(detect, "min-area", "min-area", opt.min_area)) &&
-                (opt.interval < 0 || programs_set_number(detect, "interval", "interval", opt.interval)) &&
-                (opt.threads < 0 || programs_set_number(detect, "threads", "threads", opt.threads)) &&
                 (opt.opacity < 0 || programs_set_number(overlay, "opacity", "opacity", opt.opacity)) &&
                 programs_set_option(overlay, "colormap", "colormap", opt.colormap);
   g_free(weights);

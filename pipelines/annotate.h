@@ -8,11 +8,11 @@
 
 #include <gst/gst.h>
 
-/* The command line; a number below 0 = not given. */
+/* The command line, but for the detector's (programs.h); a number below 0 = not given. */
 typedef struct {
-  gchar *model, *device, *method, *roi, *mask, *classes, *colormap, *normalization, *weights;
-  gdouble threshold, opacity;
-  gint interval, min_area, frames, quality, threads;
+  gchar *colormap, *weights;
+  gdouble opacity;
+  gint frames, quality;
   gboolean quiet;
   gchar** rest;
 } Options;

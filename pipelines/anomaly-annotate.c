@@ -17,33 +17,11 @@
 #include "annotate.h"
 #include "programs.h"
 
-Options opt = {.threshold = -1,
-               .opacity = -1,
-               .interval = -1,
-               .min_area = -1,
-               .threads = -1,
-               .frames = 300,
-               .quality = 22};
+Options opt = {.opacity = -1, .frames = 300, .quality = 22};
 
 static const GOptionEntry options[] = {
-    {"model", 'm', 0, G_OPTION_ARG_FILENAME, &opt.model, "bundle of weights (default: the built-in one)",
-     "FILE"},
-    {"device", 'd', 0, G_OPTION_ARG_STRING, &opt.device, "auto, cpu or cuda[:N]", "DEVICE"},
-    {"method", 0, 0, G_OPTION_ARG_STRING, &opt.method,
-     "synboost, resynthesis, softmax-entropy, softmax-distance or perceptual-difference", "METHOD"},
-    {"threshold", 't', 0, G_OPTION_ARG_DOUBLE, &opt.threshold,
-     "score from which a pixel counts (default: the bundle's)", "T"},
-    {"roi", 'r', 0, G_OPTION_ARG_STRING, &opt.roi, "region that counts, frame pixels", "X,Y,W,H"},
-    {"ignore-mask", 0, 0, G_OPTION_ARG_FILENAME, &opt.mask,
-     "grey picture, stretched over the frame: what is black in it does not count", "FILE"},
-    {"classes", 0, 0, G_OPTION_ARG_STRING, &opt.classes,
-     "only what stands on these counts, \"road,sidewalk\"", "NAMES"},
-    {"min-area", 0, 0, G_OPTION_ARG_INT, &opt.min_area, "smallest region reported, frame pixels", "N"},
-    {"normalization", 0, 0, G_OPTION_ARG_STRING, &opt.normalization, "frame, fixed or temporal", "MODE"},
     {"ensemble-weights", 0, 0, G_OPTION_ARG_STRING, &opt.weights,
      "of dissimilarity, entropy, perceptual difference, distance", "A,B,C,D"},
-    {"interval", 'i', 0, G_OPTION_ARG_INT, &opt.interval, "frames skipped after each computed one", "N"},
-    {"threads", 0, 0, G_OPTION_ARG_INT, &opt.threads, "threads that compute (default: all cores)", "N"},
     {"opacity", 0, 0, G_OPTION_ARG_DOUBLE, &opt.opacity, "of the heatmap, 0 to 1", "O"},
     {"colormap", 0, 0, G_OPTION_ARG_STRING, &opt.colormap, "of the heatmap: a name that anomalyoverlay lists",
      "NAME"},
@@ -273,6 +251,7 @@ int main(int argc, char** argv) {
                                "writes OUTPUT.mp4 with a heatmap over\n"
                                "anomalies and OUTPUT.jsonl with one JSON object per frame.");
   g_option_context_add_main_entries(context, options, NULL);
+  programs_add_detector_options(context);
   g_option_context_add_group(context, gst_init_get_option_group());
   if (!g_option_context_parse(context, &argc, &argv, &error)) {
     complain("%s (see --help)", error->message);
