@@ -34,9 +34,6 @@ typedef struct {
   int status;
 } App;
 
-/* One line on standard error, in front of the progress. */
-void complain(const gchar* format, ...) G_GNUC_PRINTF(1, 2);
-
 /* The element, added to the bin; NULL and a complaint that names the package where it is missing. */
 GstElement* make(GstBin* bin, const gchar* factory, const gchar* needed);
 
