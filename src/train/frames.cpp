@@ -34,21 +34,6 @@ uint8_t Groups::add(const std::vector<int>& ids) {
   return static_cast<uint8_t>(index);
 }
 
-std::vector<std::string> list_pictures(const std::string& folder) {
-  std::vector<std::string> paths;
-  std::error_code problem;
-  for (const auto& entry : fs::directory_iterator(folder, problem)) {
-    const std::string extension = entry.path().extension().string();
-    if (extension == ".jpg" || extension == ".jpeg" || extension == ".png")
-      paths.push_back(entry.path().string());
-  }
-  if (paths.empty())
-    throw Error(ErrorKind::NotFound,
-                folder + ": no .jpg or .png pictures there; see --data and the configuration");
-  std::sort(paths.begin(), paths.end());
-  return paths;
-}
-
 std::string stem_of(const std::string& path) {
   return fs::path(path).stem().string();
 }
@@ -144,7 +129,7 @@ Dataset read_dataset_frames(const std::string& root, const DatasetConfig& config
 
   Dataset dataset;
   dataset.config = config;
-  const auto pictures = list_pictures(root + "/" + config.images);
+  const auto pictures = eval::list_picture_files(root + "/" + config.images);
   const auto kept = pictures.size() -
                     static_cast<size_t>(std::lround(static_cast<double>(pictures.size()) * held_out_share));
   for (size_t i = 0; i < pictures.size(); ++i) {

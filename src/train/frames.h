@@ -44,8 +44,6 @@ struct Dataset {
 Dataset read_dataset_frames(const std::string& root, const DatasetConfig& config, double held_out_share,
                             Groups& groups);
 
-// The paths of a folder's pictures (.jpg, .png), sorted by name. Throws Error(NotFound) where there is none.
-std::vector<std::string> list_pictures(const std::string& folder);
 // 8UC3 in R G B order. Throws Error(Io).
 cv::Mat read_rgb(const std::string& path);
 std::string stem_of(const std::string& path);
