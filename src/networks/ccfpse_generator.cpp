@@ -4,7 +4,6 @@
 #include <ATen/ops/cat.h>
 #include <ATen/ops/tanh.h>
 #include <ATen/ops/upsample_nearest2d.h>
-#include <ATen/ops/zeros.h>
 
 #include "src/networks/one_hot.h"
 
@@ -16,20 +15,6 @@ at::Tensor doubled(const at::Tensor& x) {
 }
 
 }  // namespace
-
-at::Tensor one_hot_with_edges(const at::Tensor& labels, int64_t count) {
-  const int64_t h = labels.size(1), w = labels.size(2);
-  at::Tensor out = one_hot(labels, count, count + 1);
-  at::Tensor edges = at::zeros(labels.sizes(), at::kBool);
-  const at::Tensor across = labels.narrow(2, 1, w - 1) != labels.narrow(2, 0, w - 1);
-  edges.narrow(2, 1, w - 1).logical_or_(across);
-  edges.narrow(2, 0, w - 1).logical_or_(across);
-  const at::Tensor down = labels.narrow(1, 1, h - 1) != labels.narrow(1, 0, h - 1);
-  edges.narrow(1, 1, h - 1).logical_or_(down);
-  edges.narrow(1, 0, h - 1).logical_or_(down);
-  out.select(1, count).copy_(edges);
-  return out;
-}
 
 CcFpseGenerator::CcFpseGenerator(const CcFpseOptions& options) : options_(options) {
   const auto& o = options_;

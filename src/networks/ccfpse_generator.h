@@ -40,9 +40,4 @@ class CcFpseGenerator : public torch::nn::Module, public GeneratorNetwork {
   std::shared_ptr<Conv> conv_img_;
 };
 
-// One-hot of label ids (N x h x w uint8) as N x (count + 1) x h x w float32; the last channel is 1 where the
-// label differs from that of the left, right, upper or lower neighbour. An id of `count` or more has no
-// one-hot channel.
-at::Tensor one_hot_with_edges(const at::Tensor& labels, int64_t count);
-
 }  // namespace anomaly
