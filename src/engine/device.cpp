@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <mutex>
 
+#include <ATen/Context.h>
 #include <ATen/Parallel.h>
 
 #include "kernels/cuda/load.h"
@@ -30,7 +31,7 @@ std::string library_folder(const void* symbol) {
 const AnomalyCudaKernels* emulated_kernels() {
   const char* named = std::getenv("GST_ANOMALY_CUDA_MODULE");
   const AnomalyCudaKernels* kernels = named && *named ? load_cuda_kernels() : nullptr;
-  return kernels && is_emulated(*kernels) ? kernels : nullptr;
+  return kernels && kernels->emulated ? kernels : nullptr;
 }
 
 std::string beyond(int count) {
@@ -56,6 +57,14 @@ std::string count_gpus(int& count) {
   return {};
 }
 
+// LibTorch's settings are the process'. cuDNN times its algorithms for every new shape and keeps the best. Float32
+// is float32: without this, convolutions would round their inputs to 10 bits (TF32).
+void tune_libtorch() {
+  at::globalContext().setBenchmarkCuDNN(true);
+  at::globalContext().setAllowTF32CuDNN(false);
+  at::globalContext().setAllowTF32CuBLAS(false);
+}
+
 // Loads what computing on a GPU takes. Returns what is missing, or an empty string.
 std::string load_cuda() {
   const std::string torch =
@@ -64,7 +73,7 @@ std::string load_cuda() {
     return "LibTorch's CUDA library cannot be loaded (" + std::string(dlerror()) +
            "); install torch with its GPU libraries";
   std::string problem;
-  load_cuda_kernels(&problem);
+  if (load_cuda_kernels(&problem)) tune_libtorch();
   return problem;
 }
 

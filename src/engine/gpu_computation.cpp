@@ -12,6 +12,7 @@
 #include "src/engine/failure.h"
 #include "src/engine/gpu_health.h"
 #include "src/engine/gpu_reader.h"
+#include "src/engine/torch_cuda.h"
 #include "src/error.h"
 #include "src/framework/gpu_runner.h"
 #include "src/framework/ops.h"
@@ -101,7 +102,8 @@ class GpuComputation final : public Computation {
             at::TensorOptions(at::kByte).pinned_memory(framework_.compute().device.is_cuda())))),
         on_device_(BufferPool::create(blocks(framework_.compute().bytes()))),
         reader_(framework_.compute(), device_, health_, pinned_, on_device_),
-        runner_(framework_.compute(), bundle->info(), {pinned_, on_device_}, nullptr) {}
+        runner_(framework_.compute(), bundle->info(), {pinned_, on_device_},
+                graph_recorder(framework_.compute())) {}
 
   void prepare(const Settings& settings) override {
     guarded("loading the networks", [&] {

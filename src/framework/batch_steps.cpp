@@ -13,14 +13,11 @@
 #include <ATen/ops/empty_like.h>
 #include <ATen/ops/exp.h>
 #include <ATen/ops/randn.h>
-#include <ATen/ops/softmax.h>
-#include <ATen/ops/stack.h>
 #include <ATen/ops/tensor.h>
 #include <ATen/ops/upsample_bilinear2d.h>
 #include <ATen/ops/where.h>
 #include <ATen/ops/zeros.h>
 
-#include "kernels/resample_plane.h"
 #include "src/framework/steps.h"
 #include "src/networks/channels_last.h"
 
@@ -31,23 +28,12 @@ int size_of(const at::Tensor& t, int64_t dimension) {
   return static_cast<int>(t.size(dimension));
 }
 
-// Where each of `out` pixels comes from among `in`: nearest at pixel centres.
-at::Tensor nearest_indices(int64_t in, int64_t out) {
-  at::Tensor index = at::empty({out}, at::kLong);
-  for (int64_t i = 0; i < out; ++i)
-    index.mutable_data_ptr<int64_t>()[i] =
-        nearest_index(static_cast<int>(i), static_cast<int>(in), static_cast<int>(out));
-  return index;
-}
+// Between the steps: frames and syntheses at map size, as networks take them.
+constexpr char kFrameInput[] = "frame input", kSynthesisInput[] = "synthesis input";
 
-at::Tensor three(const std::array<float, 3>& values) {
-  return at::tensor({values[0], values[1], values[2]}, at::kFloat);
-}
-
-at::Tensor label_ids_of(const BundleInfo& info) {
-  at::Tensor ids = at::zeros({256}, at::kByte);
-  for (size_t i = 0; i < info.classes.size(); ++i)
-    ids.mutable_data_ptr<uint8_t>()[i] = static_cast<uint8_t>(info.classes[i].label_id);
+std::vector<uint8_t> label_ids_of(const BundleInfo& info) {
+  std::vector<uint8_t> ids;
+  for (const ClassInfo& c : info.classes) ids.push_back(static_cast<uint8_t>(c.label_id));
   return ids;
 }
 
@@ -79,12 +65,7 @@ BatchSteps::BatchSteps(const Compute& compute, const BundleInfo& info,
       height_(height),
       width_(width) {
   const at::Device device = compute.device;
-  mean_ = three(info.mean).to(device);
-  deviation_ = three(info.deviation).to(device);
-  half_ = three({0.5f, 0.5f, 0.5f}).to(device);
-  rows_ = nearest_indices(height, info.map_height).to(device);
-  columns_ = nearest_indices(width, info.map_width).to(device);
-  label_ids_ = label_ids_of(info).to(device);
+  label_ids_ = label_ids_of(info);
   const bool paper = settings.formulas == Formulas::Paper;
   const double classes = static_cast<double>(info.classes.size());
   const auto bounds = [&](double min, double max) {
@@ -101,33 +82,66 @@ BatchSteps::BatchSteps(const Compute& compute, const BundleInfo& info,
     at::Generator generator = at::make_generator<at::CPUGeneratorImpl>(settings.seed);
     noise_ = at::randn({1, networks_->generator->latent_size()}, generator, at::kFloat).to(device);
   }
-  if (synthesis && (height != info.map_height || width != info.map_width))
+  if (synthesis)
     to_map_size_ = std::make_unique<DeviceResampler>(compute, static_cast<int>(width),
                                                      static_cast<int>(height), info.map_width,
                                                      info.map_height);
 }
 
-at::Tensor BatchSteps::normalised(const at::Tensor& rgb, const at::Tensor& mean,
-                                  const at::Tensor& deviation) const {
-  return rgb.to(at::kFloat)
-      .div_(255)
-      .sub_(mean)
-      .div_(deviation)
-      .to(compute_.type)
-      .permute({0, 3, 1, 2});
+AnomalyCudaPixels BatchSteps::pixels(const at::Tensor& out, const std::array<float, 3>& mean,
+                                     const std::array<float, 3>& deviation) const {
+  AnomalyCudaPixels pixels{};
+  pixels.type = cuda_type(compute_.type);
+  pixels.out = out.mutable_data_ptr();
+  std::copy(mean.begin(), mean.end(), pixels.mean);
+  std::copy(deviation.begin(), deviation.end(), pixels.deviation);
+  return pixels;
 }
 
-at::Tensor BatchSteps::at_map_size(const at::Tensor& bytes) const {
-  if (bytes.size(1) == info_.map_height && bytes.size(2) == info_.map_width) return bytes;
-  return bytes.index_select(1, rows_).index_select(2, columns_);
+at::Tensor BatchSteps::empty_input(int64_t height, int64_t width) const {
+  return at::empty({batch_, 3, height, width},
+                   compute_.options().memory_format(at::MemoryFormat::ChannelsLast));
 }
 
-at::Tensor BatchSteps::network_input(const at::Tensor& rgb) const {
-  return normalised(at_map_size(rgb), mean_, deviation_);
+at::Tensor BatchSteps::network_input(const at::Tensor& rgb, int64_t height, int64_t width) const {
+  at::Tensor out = empty_input(height, width);
+  const AnomalyCudaPixels to = pixels(out, info_.mean, info_.deviation);
+  compute_.check(compute_.kernels->normalize_rgb8(rgb.const_data_ptr<uint8_t>(), static_cast<int>(batch_),
+                                                  size_of(rgb, 2), size_of(rgb, 1), static_cast<int>(width),
+                                                  static_cast<int>(height), &to, compute_.stream()),
+                 "normalising pictures");
+  return out;
 }
 
-at::Tensor BatchSteps::fraction(const Tensors& out, const char* name) const {
-  return at_map_size(out.at(name)).to(at::kFloat).div_(255);
+at::Tensor BatchSteps::labels_at_map_size(const at::Tensor& labels, const std::vector<uint8_t>& ids) const {
+  at::Tensor out = at::empty({batch_, info_.map_height, info_.map_width}, compute_.bytes());
+  compute_.check(
+      compute_.kernels->resize_labels(labels.const_data_ptr<uint8_t>(), static_cast<int>(batch_),
+                                      size_of(labels, 2), size_of(labels, 1), info_.map_width,
+                                      info_.map_height, ids.empty() ? nullptr : ids.data(),
+                                      static_cast<int>(ids.size()), out.mutable_data_ptr<uint8_t>(),
+                                      compute_.stream()),
+      "resizing a label map");
+  return out;
+}
+
+AnomalyCudaMap BatchSteps::map_of(const Tensors& out, const char* name) const {
+  const at::Tensor& map = out.at(name);
+  return {map.const_data_ptr<uint8_t>(), size_of(map, 2), size_of(map, 1)};
+}
+
+at::Tensor BatchSteps::stacked(const Tensors& out, std::initializer_list<const char*> names,
+                               at::ScalarType type) const {
+  std::vector<AnomalyCudaMap> maps;
+  for (const char* name : names) maps.push_back(map_of(out, name));
+  at::Tensor stack =
+      at::empty({batch_, static_cast<int64_t>(maps.size()), info_.map_height, info_.map_width},
+                compute_.options().dtype(type).memory_format(at::MemoryFormat::ChannelsLast));
+  compute_.check(compute_.kernels->stack_maps(maps.data(), static_cast<int>(maps.size()),
+                                              static_cast<int>(batch_), info_.map_width, info_.map_height,
+                                              cuda_type(type), stack.mutable_data_ptr(), compute_.stream()),
+                 "stacking maps");
+  return stack;
 }
 
 // StreamState::smoothed() for every frame, in double as there.
@@ -164,22 +178,26 @@ void BatchSteps::segment(SegmentationNetwork& network, const at::Tensor& frames,
   const steps::Needs needs = steps::needs_of(settings_.method);
   const AnomalyCudaKernels& kernels = *compute_.kernels;
   const bool paper = settings_.formulas == Formulas::Paper;
-  const at::Tensor logits = channels_last(network.logits(normalised(frames, mean_, deviation_)).to(at::kFloat));
+  const at::Tensor logits = channels_last(network.logits(network_input(frames, height_, width_)));
   at::Tensor labels = at::empty({batch_, height_, width_}, compute_.bytes());
   at::Tensor entropy, distance, own = at::empty({batch_, 4}, compute_.floats());
   if (needs.entropy) entropy = at::empty({batch_, height_, width_}, compute_.floats());
   if (needs.distance) distance = at::empty({batch_, height_, width_}, compute_.floats());
-  const auto floats_of = [](at::Tensor& map, int64_t i) {
-    return map.defined() ? map.mutable_data_ptr<float>() + i * map.stride(0) : nullptr;
-  };
-  for (int64_t i = 0; i < batch_; ++i)
-    compute_.check(
-        kernels.uncertainty_maps(frame_floats(logits, i), size_of(logits, 1), size_of(logits, 3),
-                                 size_of(logits, 2), static_cast<int>(width_), static_cast<int>(height_),
-                                 labels.mutable_data_ptr<uint8_t>() + i * labels.stride(0),
-                                 floats_of(entropy, i), floats_of(distance, i), floats_of(own, i),
-                                 compute_.stream()),
-        "the uncertainty maps");
+  AnomalyCudaUncertainty arguments{};
+  arguments.type = cuda_type(logits.scalar_type());
+  arguments.logits = logits.const_data_ptr();
+  arguments.batch = static_cast<int>(batch_);
+  arguments.classes = size_of(logits, 1);
+  arguments.in_width = size_of(logits, 3);
+  arguments.in_height = size_of(logits, 2);
+  arguments.out_width = static_cast<int>(width_);
+  arguments.out_height = static_cast<int>(height_);
+  arguments.align_corners = 1;
+  arguments.labels = labels.mutable_data_ptr<uint8_t>();
+  arguments.entropy = needs.entropy ? entropy.mutable_data_ptr<float>() : nullptr;
+  arguments.distance = needs.distance ? distance.mutable_data_ptr<float>() : nullptr;
+  arguments.bounds = own.mutable_data_ptr<float>();
+  compute_.check(kernels.uncertainty_maps(&arguments, compute_.stream()), "the uncertainty maps");
   out["labels"] = labels;
   const auto add_map = [&](const char* name, StreamState::Map kind, at::Tensor& raw, int64_t first,
                            double factor, decltype(kernels.quantize_entropy) quantise) {
@@ -194,132 +212,121 @@ void BatchSteps::segment(SegmentationNetwork& network, const at::Tensor& frames,
   if (needs.distance)
     add_map("distance", StreamState::Map::Distance, distance, 2, 1.0,
             paper ? kernels.quantize_perceptual : kernels.quantize_distance);
-  if (everything_) out["logits"] = at::upsample_bilinear2d(logits, {height_, width_}, true).contiguous();
+  if (everything_)
+    out["logits"] = at::upsample_bilinear2d(logits.to(at::kFloat), {height_, width_}, true).contiguous();
 }
 
 void BatchSteps::synthesise(LatentEncoder& encoder, GeneratorNetwork& generator, const at::Tensor& frames,
                             Tensors& out) const {
-  at::Tensor small = frames;
-  if (to_map_size_) {
-    small = at::empty({batch_, info_.map_height, info_.map_width, 3}, compute_.bytes());
-    for (int64_t i = 0; i < batch_; ++i) {
-      FrameView view;
-      view.range = ColorRange::Full;
-      view.width = static_cast<int>(width_);
-      view.height = static_cast<int>(height_);
-      view.plane[0] = frames.const_data_ptr<uint8_t>() + i * frames.stride(0);
-      view.stride[0] = 3 * width_;
-      compute_.check(compute_.kernels->ingest_rgb8(to_map_size_->get(), &view,
-                                                   small.mutable_data_ptr<uint8_t>() + i * small.stride(0),
-                                                   compute_.stream()),
-                     "shrinking a frame");
-    }
+  at::Tensor small = empty_input(info_.map_height, info_.map_width);
+  for (int64_t i = 0; i < batch_; ++i) {
+    FrameView view;
+    view.range = ColorRange::Full;
+    view.width = static_cast<int>(width_);
+    view.height = static_cast<int>(height_);
+    view.plane[0] = frames.const_data_ptr<uint8_t>() + i * frames.stride(0);
+    view.stride[0] = 3 * width_;
+    constexpr std::array<float, 3> kHalf = {0.5f, 0.5f, 0.5f};  // [0, 1] -> [-1, 1]
+    const AnomalyCudaPixels to = pixels(small[i], kHalf, kHalf);
+    compute_.check(compute_.kernels->ingest_tensor(to_map_size_->get(), &view, nullptr, &to, compute_.stream()),
+                   "shrinking a frame");
   }
-  const auto [mean, log_variance] = encoder.encode(normalised(small, half_, half_));
+  const auto [mean, log_variance] = encoder.encode(small);
   at::Tensor z = mean;
   if (settings_.latent == Latent::Draw)
     z = at::addcmul(mean.to(at::kFloat), at::exp(log_variance.to(at::kFloat).mul(0.5)), noise_)
             .to(compute_.type);
-  const at::Tensor labels = at_map_size(out.at("labels"));
-  const at::Tensor ids = label_ids_.index_select(0, labels.flatten().to(at::kLong)).view(labels.sizes());
-  out["synthesis"] = generator.synthesise(ids, z)
-                         .permute({0, 2, 3, 1})
-                         .to(at::kFloat)
-                         .add_(1)
-                         .div_(2)
-                         .mul_(255)
-                         .clamp_(0, 255)
-                         .to(at::kByte)
-                         .contiguous();
+  const at::Tensor image =
+      channels_last(generator.synthesise(labels_at_map_size(out.at("labels"), label_ids_), z));
+  at::Tensor picture = at::empty({batch_, info_.map_height, info_.map_width, 3}, compute_.bytes());
+  at::Tensor input = empty_input(info_.map_height, info_.map_width);
+  const AnomalyCudaPixels to = pixels(input, info_.mean, info_.deviation);
+  compute_.check(compute_.kernels->to_picture(cuda_type(image.scalar_type()), image.const_data_ptr(),
+                                              picture.numel() / 3, picture.mutable_data_ptr<uint8_t>(), &to,
+                                              compute_.stream()),
+                 "the synthesis' picture");
+  out["synthesis"] = picture;
+  out[kSynthesisInput] = input;
   if (!everything_) return;
   out["latent_mean"] = mean.to(at::kFloat);
   out["latent_logvar"] = log_variance.to(at::kFloat);
 }
 
-void BatchSteps::compare_features(PerceptualNetwork& network, const at::Tensor& frames,
-                                  const at::Tensor& stream_numbers, Tensors& out) const {
+void BatchSteps::compare_features(PerceptualNetwork& network, const at::Tensor& stream_numbers,
+                                  Tensors& out) const {
   const AnomalyCudaKernels& kernels = *compute_.kernels;
   std::vector<double> weights = network.level_weights();
   if (settings_.formulas == Formulas::Paper) std::fill(weights.begin(), weights.end(), 1.0);
   // Frames and syntheses in one pass: twice the pixels for every weight that is read.
-  const auto levels =
-      network.features(at::cat({network_input(frames), network_input(out.at("synthesis"))}, 0));
-  at::Tensor raw = at::zeros({batch_, info_.map_height, info_.map_width}, compute_.floats());
-  for (size_t level = 0; level < levels.size(); ++level) {
-    const at::Tensor all = channels_last(levels[level]);
-    const at::Tensor a = all.narrow(0, 0, batch_), b = all.narrow(0, batch_, batch_);
-    at::Tensor difference;
-    if (compute_.type == at::kFloat) {
-      difference = at::empty({batch_, all.size(2), all.size(3)}, compute_.floats());
-      for (int64_t i = 0; i < batch_; ++i)
-        compute_.check(kernels.channel_difference(frame_floats(a, i), frame_floats(b, i), size_of(all, 2),
-                                                  size_of(all, 3), size_of(all, 1), 0,
-                                                  difference.mutable_data_ptr<float>() +
-                                                      i * difference.stride(0),
-                                                  compute_.stream()),
-                       "the features' difference");
-    } else {
-      difference = (a.to(at::kFloat) - b.to(at::kFloat)).abs_().mean(1).contiguous();
-    }
-    for (int64_t i = 0; i < batch_; ++i)
-      compute_.check(kernels.accumulate_upsampled_bicubic(
-                         frame_floats(difference, i), size_of(difference, 2), size_of(difference, 1),
-                         static_cast<float>(weights[level]),
-                         raw.mutable_data_ptr<float>() + i * raw.stride(0), info_.map_width,
-                         info_.map_height, compute_.stream()),
-                     "adding up the features' difference");
+  const auto features =
+      network.features(at::cat({out.at(kFrameInput), out.at(kSynthesisInput)}, 0));
+  std::vector<at::Tensor> levels;
+  std::vector<AnomalyCudaLevel> arguments;
+  int64_t pixels = 0;
+  for (size_t i = 0; i < features.size(); ++i) {
+    levels.push_back(channels_last(features[i].to(compute_.type)));
+    const at::Tensor& level = levels.back();
+    arguments.push_back({level.const_data_ptr(), level.narrow(0, batch_, batch_).const_data_ptr(),
+                         size_of(level, 3), size_of(level, 2), size_of(level, 1),
+                         static_cast<float>(weights[i])});
+    pixels += level.size(2) * level.size(3);
   }
+  at::Tensor raw = at::empty({batch_, info_.map_height, info_.map_width}, compute_.floats());
   at::Tensor own = at::empty({batch_, 2}, compute_.floats());
-  for (int64_t i = 0; i < batch_; ++i)
-    compute_.check(kernels.map_bounds(frame_floats(raw, i), raw.stride(0),
-                                      own.mutable_data_ptr<float>() + 2 * i, compute_.stream()),
-                   "the bounds of a map");
+  at::Tensor workspace = at::empty({batch_ * pixels}, compute_.floats());
+  AnomalyCudaPerceptual all{};
+  all.type = cuda_type(compute_.type);
+  all.levels = arguments.data();
+  all.count = static_cast<int>(arguments.size());
+  all.batch = static_cast<int>(batch_);
+  all.workspace = workspace.mutable_data_ptr<float>();
+  all.out = raw.mutable_data_ptr<float>();
+  all.out_width = info_.map_width;
+  all.out_height = info_.map_height;
+  all.bounds = own.mutable_data_ptr<float>();
+  compute_.check(kernels.perceptual_difference(&all, compute_.stream()), "the perceptual difference");
   out["perceptual"] = quantised(raw, bounds(StreamState::Map::Perceptual, own, stream_numbers, out),
                                 kernels.quantize_perceptual);
   if (everything_) out["perceptual_raw"] = raw;
 }
 
-void BatchSteps::find_dissimilarity(DissimilarityNetwork& network, const at::Tensor& frames,
-                                    Tensors& out) const {
+// The dissimilarity, and the score of the methods that use it.
+void BatchSteps::find_dissimilarity(DissimilarityNetwork& network, Tensors& out) const {
   at::Tensor maps;
   if (network.uses_uncertainty())
-    maps = at::stack({fraction(out, "entropy"), fraction(out, "perceptual"), fraction(out, "distance")}, 1)
-               .to(compute_.type);
-  const at::Tensor logits =
-      network
-          .logits(network_input(frames), network_input(out.at("synthesis")), at_map_size(out.at("labels")),
-                  maps)
-          .to(at::kFloat);
+    maps = stacked(out, {"entropy", "perceptual", "distance"}, compute_.type);
+  const at::Tensor logits = channels_last(network.logits(
+      out.at(kFrameInput), out.at(kSynthesisInput), labels_at_map_size(out.at("labels"), {}), maps));
+  const bool ensemble = settings_.method == Method::Synboost;
+  at::Tensor score = at::empty({batch_, info_.map_height, info_.map_width}, compute_.floats());
+  at::Tensor dissimilarity = at::empty_like(score);
+  AnomalyCudaEnsemble arguments{};
+  arguments.type = cuda_type(logits.scalar_type());
+  arguments.logits = logits.const_data_ptr();
+  const auto& w = settings_.ensemble;
+  if (ensemble) {
+    if (w[1] != 0) arguments.entropy = map_of(out, "entropy");
+    if (w[2] != 0) arguments.perceptual = map_of(out, "perceptual");
+    if (w[3] != 0) arguments.distance = map_of(out, "distance");
+    for (size_t i = 0; i < w.size(); ++i) arguments.weight[i] = static_cast<float>(w[i]);
+  } else {
+    arguments.weight[0] = 1;
+  }
+  arguments.batch = static_cast<int>(batch_);
+  arguments.width = info_.map_width;
+  arguments.height = info_.map_height;
+  arguments.anomaly = score.mutable_data_ptr<float>();
+  arguments.dissimilarity = dissimilarity.mutable_data_ptr<float>();
+  compute_.check(compute_.kernels->ensemble(&arguments, compute_.stream()), "the ensemble");
   const std::string name = network.uses_uncertainty() ? "dissimilarity" : "baseline_dissimilarity";
-  out[name] = at::softmax(logits, 1).select(1, 1).contiguous();
-  if (everything_) out[name + "_logits"] = logits.contiguous();
+  out[name] = dissimilarity;
+  out["anomaly"] = score;
+  if (everything_) out[name + "_logits"] = logits.to(at::kFloat).contiguous();
 }
 
-void BatchSteps::score(Tensors& out) const {
-  at::Tensor anomaly;
-  switch (settings_.method) {
-    case Method::Synboost: {
-      const auto& w = settings_.ensemble;
-      anomaly = out.at("dissimilarity").mul(w[0]);
-      if (w[1] != 0) anomaly.add_(fraction(out, "entropy"), w[1]);
-      if (w[2] != 0) anomaly.add_(fraction(out, "perceptual"), w[2]);
-      if (w[3] != 0) anomaly.add_(fraction(out, "distance"), w[3]);
-      break;
-    }
-    case Method::Resynthesis:
-      anomaly = out.at("baseline_dissimilarity").clone();
-      break;
-    case Method::SoftmaxEntropy:
-      anomaly = fraction(out, "entropy");
-      break;
-    case Method::SoftmaxDistance:
-      anomaly = fraction(out, "distance");
-      break;
-    case Method::PerceptualDifference:
-      anomaly = fraction(out, "perceptual");
-      break;
-  }
-  out["anomaly"] = anomaly.contiguous();
+// The score of the methods that use one 8-bit map alone.
+void BatchSteps::score(const char* map, Tensors& out) const {
+  out["anomaly"] = stacked(out, {map}, at::kFloat).select(1, 0);
 }
 
 BatchSteps::Tensors BatchSteps::run(const at::Tensor& frames, const at::Tensor& stream_numbers) const {
@@ -329,11 +336,17 @@ BatchSteps::Tensors BatchSteps::run(const at::Tensor& frames, const at::Tensor& 
   if (settings_.normalization == Normalization::Temporal)
     out["bounds"] = at::zeros({batch_, 3, 2}, compute_.floats());
   segment(*networks_->segmentation, frames, stream_numbers, out);
+  if (needs.perceptual || needs.dissimilarity || needs.baseline)
+    out[kFrameInput] = network_input(frames, info_.map_height, info_.map_width);
   if (needs.synthesis) synthesise(*networks_->encoder, *networks_->generator, frames, out);
-  if (needs.perceptual) compare_features(*networks_->perceptual, frames, stream_numbers, out);
-  if (needs.dissimilarity) find_dissimilarity(*networks_->dissimilarity, frames, out);
-  if (needs.baseline) find_dissimilarity(*networks_->baseline, frames, out);
-  score(out);
+  if (needs.perceptual) compare_features(*networks_->perceptual, stream_numbers, out);
+  if (needs.dissimilarity) find_dissimilarity(*networks_->dissimilarity, out);
+  if (needs.baseline) find_dissimilarity(*networks_->baseline, out);
+  if (settings_.method == Method::SoftmaxEntropy) score("entropy", out);
+  if (settings_.method == Method::SoftmaxDistance) score("distance", out);
+  if (settings_.method == Method::PerceptualDifference) score("perceptual", out);
+  out.erase(kFrameInput);
+  out.erase(kSynthesisInput);
   return out;
 }
 

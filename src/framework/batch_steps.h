@@ -5,9 +5,11 @@
 #pragma once
 
 #include <array>
+#include <initializer_list>
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include <ATen/core/Tensor.h>
 
@@ -39,10 +41,17 @@ class BatchSteps {
   Tensors run(const at::Tensor& frames, const at::Tensor& stream_numbers) const;
 
  private:
-  at::Tensor normalised(const at::Tensor& rgb, const at::Tensor& mean, const at::Tensor& deviation) const;
-  at::Tensor at_map_size(const at::Tensor& bytes) const;
-  at::Tensor network_input(const at::Tensor& rgb) const;
-  at::Tensor fraction(const Tensors& out, const char* name) const;
+  // How a kernel writes N x 3 x h x w, as empty_input() makes it.
+  AnomalyCudaPixels pixels(const at::Tensor& out, const std::array<float, 3>& mean,
+                           const std::array<float, 3>& deviation) const;
+  at::Tensor empty_input(int64_t height, int64_t width) const;
+  // rgb: N x h x w x 3 bytes; nearest at that size, normalised as the bundle says.
+  at::Tensor network_input(const at::Tensor& rgb, int64_t height, int64_t width) const;
+  // Nearest at map size; ids[label], or the label where `ids` is empty.
+  at::Tensor labels_at_map_size(const at::Tensor& labels, const std::vector<uint8_t>& ids) const;
+  AnomalyCudaMap map_of(const Tensors& out, const char* name) const;
+  // 8-bit maps / 255 at map size, a channel each.
+  at::Tensor stacked(const Tensors& out, std::initializer_list<const char*> names, at::ScalarType type) const;
   // own: N x 2 floats, the maps' own bounds; returns those to scale with.
   at::Tensor bounds(StreamState::Map kind, const at::Tensor& own, const at::Tensor& stream_numbers,
                     Tensors& out) const;
@@ -52,10 +61,9 @@ class BatchSteps {
                Tensors& out) const;
   void synthesise(LatentEncoder& encoder, GeneratorNetwork& generator, const at::Tensor& frames,
                   Tensors& out) const;
-  void compare_features(PerceptualNetwork& network, const at::Tensor& frames,
-                        const at::Tensor& stream_numbers, Tensors& out) const;
-  void find_dissimilarity(DissimilarityNetwork& network, const at::Tensor& frames, Tensors& out) const;
-  void score(Tensors& out) const;
+  void compare_features(PerceptualNetwork& network, const at::Tensor& stream_numbers, Tensors& out) const;
+  void find_dissimilarity(DissimilarityNetwork& network, Tensors& out) const;
+  void score(const char* map, Tensors& out) const;
 
   const Compute compute_;
   const BundleInfo info_;
@@ -63,12 +71,10 @@ class BatchSteps {
   const Settings settings_;
   const bool everything_;
   const int64_t batch_, height_, width_;
-  at::Tensor mean_, deviation_, half_;      // 3 floats each
-  at::Tensor rows_, columns_;               // where each pixel at map size comes from
-  at::Tensor label_ids_;                    // 256 bytes: label id of a train id
+  std::vector<uint8_t> label_ids_;          // of the train ids
   at::Tensor noise_;                        // of Latent::Draw, one for all frames
   std::array<at::Tensor, 3> fixed_bounds_;  // N x 2 each
-  std::unique_ptr<DeviceResampler> to_map_size_;  // null where the sizes are equal
+  std::unique_ptr<DeviceResampler> to_map_size_;  // of methods that synthesise
 };
 
 }  // namespace anomaly

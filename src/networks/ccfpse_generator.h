@@ -32,6 +32,9 @@ class CcFpseGenerator : public torch::nn::Module, public GeneratorNetwork {
   // The label map's features, coarsest (1/64) first.
   std::array<at::Tensor, kLevels> pyramid(const at::Tensor& map);
 
+  // The label map at the features' size, with them behind it. map: the labels' one-hot with edges.
+  at::Tensor block_input(const at::Tensor& labels, const at::Tensor& map, const at::Tensor& features) const;
+
   CcFpseOptions options_;
   std::shared_ptr<Linear> fc_;
   std::array<std::shared_ptr<Conv>, kLevels> encoder_;                // labelenc1..7

@@ -45,9 +45,8 @@ ComputeScope::~ComputeScope() {
   current = before_;
 }
 
-bool is_emulated(const AnomalyCudaKernels& kernels) {
-  int major = 0, minor = 0;  // no GPU has compute capability 0.0
-  return kernels.compute_capability(0, &major, &minor) == 0 && major == 0 && minor == 0;
+AnomalyCudaType cuda_type(at::ScalarType type) {
+  return type == at::kHalf ? kAnomalyFloat16 : type == at::kBFloat16 ? kAnomalyBFloat16 : kAnomalyFloat32;
 }
 
 }  // namespace anomaly

@@ -45,8 +45,8 @@ class ComputeScope {
   const Compute* before_;
 };
 
-// Whether the module stands in for a GPU in ordinary memory.
-bool is_emulated(const AnomalyCudaKernels& kernels);
+// kFloat, kHalf or kBFloat16 as the table's functions name them.
+AnomalyCudaType cuda_type(at::ScalarType type);
 
 // CUDA's number for "out of memory".
 inline constexpr int kCudaOutOfMemory = 2;

@@ -1,17 +1,15 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "src/networks/device_ops.h"
 
-#include <algorithm>
 #include <limits>
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/addcmul.h>
 #include <ATen/ops/clamp_max.h>
+#include <ATen/ops/empty.h>
 #include <ATen/ops/empty_like.h>
-#include <ATen/ops/leaky_relu.h>
 #include <ATen/ops/rsqrt.h>
 #include <ATen/ops/var_mean.h>
-#include <ATen/ops/zeros.h>
 
 #include "src/networks/channels_last.h"
 #include "src/networks/compute.h"
@@ -37,9 +35,21 @@ at::Tensor scale_shift(const at::Tensor& x, const at::Tensor& scale, const at::T
 }
 
 void gate_in_place(at::Tensor& x, const at::Tensor& gate, const at::Tensor& scale, const at::Tensor& shift) {
-  at::Tensor y = at::leaky_relu(x.to(at::kFloat) * gate.to(at::kFloat), kLeakySlope);
-  if (scale.defined()) y = at::addcmul(beside(shift), y, beside(scale));
-  x = as_activation(y);
+  const Compute& compute = current_compute();
+  x = as_activation(x);
+  const at::Tensor gates = as_activation(gate);
+  AnomalyCudaGate arguments{};
+  arguments.type = cuda_type(compute.type);
+  arguments.x = arguments.out = x.mutable_data_ptr();
+  arguments.gate = gates.const_data_ptr();
+  arguments.slope = static_cast<float>(kLeakySlope);
+  if (scale.defined()) {
+    arguments.scale = scale.const_data_ptr<float>();
+    arguments.shift = shift.const_data_ptr<float>();
+  }
+  arguments.pixels = x.size(0) * x.size(2) * x.size(3);
+  arguments.channels = static_cast<int>(x.size(1));
+  compute.check(compute.kernels->gate(&arguments, compute.stream()), "a gate");
 }
 
 std::pair<at::Tensor, at::Tensor> instance_scale_shift(const at::Tensor& x) {
@@ -58,41 +68,45 @@ at::Tensor modulate(const at::Tensor& x, const at::Tensor& scale, const at::Tens
   return as_activation(activate(normalised * (gamma + 1) + beta, activation));
 }
 
-at::Tensor one_hot(const at::Tensor& ids, int64_t count, int64_t channels) {
+at::Tensor one_hot(const at::Tensor& ids, int64_t count, bool edges, int64_t channels, int64_t height,
+                   int64_t width) {
   const Compute& compute = current_compute();
-  at::Tensor out = at::zeros({ids.size(0), ids.size(1), ids.size(2), channels}, compute.options());
-  // An id beyond `count` writes a zero.
-  out.scatter_(3, at::clamp_max(ids.to(at::kLong), channels - 1).unsqueeze(3),
-               (ids < count).to(compute.type).unsqueeze(3));
-  return out.permute({0, 3, 1, 2});
+  const at::Tensor from = ids.contiguous();
+  at::Tensor out = at::empty({from.size(0), channels, height, width},
+                             compute.options().memory_format(at::MemoryFormat::ChannelsLast));
+  AnomalyCudaOneHot arguments{};
+  arguments.ids = from.const_data_ptr<uint8_t>();
+  arguments.batch = static_cast<int>(from.size(0));
+  arguments.in_width = static_cast<int>(from.size(2));
+  arguments.in_height = static_cast<int>(from.size(1));
+  arguments.out_width = static_cast<int>(width);
+  arguments.out_height = static_cast<int>(height);
+  arguments.classes = static_cast<int>(count);
+  arguments.edges = edges ? 1 : 0;
+  arguments.type = cuda_type(compute.type);
+  arguments.out = out.mutable_data_ptr();
+  arguments.pitch = static_cast<int>(channels);
+  compute.check(compute.kernels->one_hot(&arguments, compute.stream()), "a one-hot map");
+  return out;
 }
 
 at::Tensor pixelwise_depthwise(const at::Tensor& input, const at::Tensor& weights) {
   const Compute& compute = current_compute();
-  const at::Tensor in = channels_last(input), kernels = channels_last(weights);
-  const int64_t channels = in.size(1), height = in.size(2), width = in.size(3);
-  if (in.scalar_type() == at::kFloat) {
-    at::Tensor out = at::empty_like(in);
-    compute.check(compute.kernels->pixelwise_depthwise(
-                      in.const_data_ptr<float>(), kernels.const_data_ptr<float>(),
-                      out.mutable_data_ptr<float>(), static_cast<int>(in.size(0)), static_cast<int>(height),
-                      static_cast<int>(width), static_cast<int>(channels), compute.stream()),
-                  "the per-pixel convolution");
-    return out;
-  }
-  at::Tensor sum = at::zeros(in.sizes(), compute.floats().memory_format(at::MemoryFormat::ChannelsLast));
-  for (int64_t tap = 0; tap < 9; ++tap) {
-    const int64_t dy = tap / 3 - 1, dx = tap % 3 - 1;
-    const int64_t y = std::max<int64_t>(0, -dy), x = std::max<int64_t>(0, -dx);  // first pixel with a neighbour
-    const int64_t rows = height - std::abs(dy), columns = width - std::abs(dx);
-    if (rows <= 0 || columns <= 0) continue;
-    const auto part = [&](const at::Tensor& t, int64_t from_y, int64_t from_x) {
-      return t.narrow(2, from_y, rows).narrow(3, from_x, columns);
-    };
-    part(sum, y, x).addcmul_(part(in, y + dy, x + dx).to(at::kFloat),
-                             part(kernels.narrow(1, tap * channels, channels), y, x).to(at::kFloat));
-  }
-  return as_activation(sum);
+  const at::Tensor in = as_activation(input), kernels = as_activation(weights);
+  at::Tensor out = at::empty_like(in);
+  AnomalyCudaDepthwise arguments{};
+  arguments.type = cuda_type(compute.type);
+  arguments.input = in.const_data_ptr();
+  arguments.weights = kernels.const_data_ptr();
+  arguments.output = out.mutable_data_ptr();
+  arguments.input_pitch = arguments.output_pitch = in.size(1);
+  arguments.batch = static_cast<int>(in.size(0));
+  arguments.height = static_cast<int>(in.size(2));
+  arguments.width = static_cast<int>(in.size(3));
+  arguments.channels = static_cast<int>(in.size(1));
+  compute.check(compute.kernels->pixelwise_depthwise(&arguments, compute.stream()),
+                "the per-pixel convolution");
+  return out;
 }
 
 at::Tensor correlation(const at::Tensor& a, const at::Tensor& b, bool mean) {

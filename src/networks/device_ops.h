@@ -15,14 +15,16 @@ namespace anomaly::device_ops {
 // scale, shift: C.
 at::Tensor scale_shift(const at::Tensor& x, const at::Tensor& scale, const at::Tensor& shift,
                        Activation activation);
-// x = LeakyReLU(x * gate), then * scale + shift where `scale` is defined.
+// x = LeakyReLU(x * gate), then * scale + shift where `scale` is defined. All of current_compute()'s type.
 void gate_in_place(at::Tensor& x, const at::Tensor& gate, const at::Tensor& scale, const at::Tensor& shift);
 std::pair<at::Tensor, at::Tensor> instance_scale_shift(const at::Tensor& x);
 // scale, shift: N x C.
 at::Tensor modulate(const at::Tensor& x, const at::Tensor& scale, const at::Tensor& shift,
                     const at::Tensor& gamma_beta, Activation activation);
-// ids: N x h x w uint8. N x channels x h x w.
-at::Tensor one_hot(const at::Tensor& ids, int64_t count, int64_t channels);
+// ids: N x h x w uint8. N x channels x height x width: one-hot of `count` ids, with `edges` the edge plane behind
+// them, nearest (floor(i * scale)) at that size; further channels are not written.
+at::Tensor one_hot(const at::Tensor& ids, int64_t count, bool edges, int64_t channels, int64_t height,
+                   int64_t width);
 // weights: N x 9C x H x W, channel tap * C + c.
 at::Tensor pixelwise_depthwise(const at::Tensor& input, const at::Tensor& weights);
 // The sum over channels of a * b, N x 1 x H x W, or its mean. A half cannot hold every such sum: beyond its

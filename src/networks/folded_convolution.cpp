@@ -102,6 +102,7 @@ FoldedConvolution::FoldedConvolution(const at::Tensor& weight, const at::Tensor&
     : geometry_(geometry), activation_(activation), bias_(bias.defined() ? bias.clone() : bias) {
   const auto& g = geometry_;
   if (const Compute& compute = current_compute(); compute.gpu()) {
+    gpu_ = true;
     weight_ = weight.to(compute.device, compute.type).clone(at::MemoryFormat::ChannelsLast);
     if (bias_.defined()) bias_ = bias_.to(compute.device, compute.type);
     cudnn_ = compute.device.is_cuda() && activation == Activation::ReLU && bias_.defined() && g.groups == 1 &&
@@ -117,7 +118,8 @@ FoldedConvolution::FoldedConvolution(const at::Tensor& weight, const at::Tensor&
 
 at::Tensor FoldedConvolution::operator()(const at::Tensor& x) const {
   const auto& g = geometry_;
-  const at::Tensor input = x.contiguous(at::MemoryFormat::ChannelsLast);
+  const at::Tensor input =
+      (gpu_ ? x.to(weight_.scalar_type()) : x).contiguous(at::MemoryFormat::ChannelsLast);
   if (cudnn_)
     return at::cudnn_convolution_relu(input, weight_, bias_, {g.stride, g.stride}, {g.padding, g.padding},
                                       {g.dilation, g.dilation}, g.groups);

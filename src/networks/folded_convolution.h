@@ -36,6 +36,7 @@ class FoldedConvolution {
   Activation activation_ = Activation::None;
   at::Tensor weight_, bias_;
   bool packed_ = false;  // weight_ is in oneDNN's own layout
+  bool gpu_ = false;     // weight_ is plain, on a GPU
   bool cudnn_ = false;   // convolution, bias and ReLU are one call of cuDNN
 };
 

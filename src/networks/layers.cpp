@@ -210,6 +210,9 @@ void Conv::freeze() {
       if (bias.defined()) bias = bias.repeat({blocks});
       where = {};
     }
+    Compute compute = current_compute();
+    if (options_.precise) compute.type = at::kFloat;
+    const ComputeScope scope(compute);
     folded_ = FoldedConvolution(weight, bias, where, activation_);
   }
   norm_.reset();
