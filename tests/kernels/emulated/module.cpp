@@ -21,4 +21,6 @@
 #include "kernels/cuda/quantize.cu"
 #include "kernels/cuda/resampler.cpp"
 #include "kernels/cuda/resize.cu"
+#include "kernels/cuda/statistics.cu"
+#include "kernels/cuda/statistics_workspace.cpp"
 #include "kernels/cuda/uncertainty.cu"
