@@ -10,12 +10,18 @@
 //   Grid grid() const;                   blocks
 //   size_t shared_bytes() const;         memory that a block's threads share
 //   template <int Phase> ANOMALY_HD void run(ThreadIndex at, float* shared) const;
+// and may have
+//   unsigned items() const;  read on the device: how often the whole is to be done. Block b does b, b +
+//   grid().x,
+//                            ..., and finds the number in ThreadIndex::block_x. For work that the host does
+//                            not know the size of.
 // A thread that has nothing to do returns from run(); what it needs in the next phase it leaves in `shared`.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 
+#include "kernels/cuda/elements.h"
 #include "kernels/float_math.h"
 #include "kernels/portable.h"
 
@@ -36,53 +42,11 @@ struct ThreadIndex {
   unsigned block_x, block_y, thread;
 };
 
+inline constexpr size_t kSharedLimit = 48 * 1024;  // what every GPU grants a block without asking
+inline constexpr int kMostBatch = 65535;           // pictures along y
+
 inline constexpr unsigned blocks_for(int64_t items, unsigned per_block) {
   return static_cast<unsigned>((items + per_block - 1) / per_block);
-}
-
-// V floats that are loaded and stored at once.
-template <int V>
-struct alignas(sizeof(float) * V) Floats {
-  float v[V];
-};
-
-template <int V>
-ANOMALY_HD inline Floats<V> load(const float* p) {
-  return *reinterpret_cast<const Floats<V>*>(p);
-}
-template <int V>
-ANOMALY_HD inline void store(float* p, const Floats<V>& value) {
-  *reinterpret_cast<Floats<V>*>(p) = value;
-}
-
-// For what is read or written once: leaves the caches to what is read again.
-template <int V>
-ANOMALY_HD inline Floats<V> load_once(const float* p) {
-#if defined(__CUDA_ARCH__)
-  if constexpr (V == 4) {
-    const float4 f = __ldcs(reinterpret_cast<const float4*>(p));
-    return {{f.x, f.y, f.z, f.w}};
-  } else {
-    return {{__ldcs(p)}};
-  }
-#else
-  return load<V>(p);
-#endif
-}
-template <int V>
-ANOMALY_HD inline void store_once(float* p, const Floats<V>& value) {
-#if defined(__CUDA_ARCH__)
-  if constexpr (V == 4)
-    __stcs(reinterpret_cast<float4*>(p), make_float4(value.v[0], value.v[1], value.v[2], value.v[3]));
-  else
-    __stcs(p, value.v[0]);
-#else
-  store<V>(p, value);
-#endif
-}
-
-inline bool aligned_for(const void* p, size_t bytes) {
-  return reinterpret_cast<uintptr_t>(p) % bytes == 0;
 }
 
 // Floats as unsigned integers of the same order, so that an atomic maximum finds bounds whatever order
@@ -100,6 +64,28 @@ ANOMALY_HD inline void atomic_max(uint32_t* p, uint32_t value) {
   atomicMax(p, value);
 #else
   if (value > *p) *p = value;
+#endif
+}
+
+// The value before.
+ANOMALY_HD inline uint32_t atomic_min(uint32_t* p, uint32_t value) {
+#if defined(__CUDA_ARCH__)
+  return atomicMin(p, value);
+#else
+  const uint32_t before = *p;
+  if (value < before) *p = value;
+  return before;
+#endif
+}
+
+// The value before.
+ANOMALY_HD inline uint32_t atomic_add(uint32_t* p, uint32_t value) {
+#if defined(__CUDA_ARCH__)
+  return atomicAdd(p, value);
+#else
+  const uint32_t before = *p;
+  *p += value;
+  return before;
 #endif
 }
 

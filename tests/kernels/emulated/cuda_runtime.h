@@ -2,8 +2,11 @@
 // As much of the CUDA runtime as the module's host code calls, over ordinary memory.
 #pragma once
 
+#include <chrono>
+#include <cstddef>
 #include <cstdlib>
 #include <cstring>
+#include <new>
 
 enum cudaError_t {
   cudaSuccess = 0,
@@ -12,9 +15,22 @@ enum cudaError_t {
   cudaErrorInvalidConfiguration = 9,
   cudaErrorInvalidDevice = 101,
 };
-enum cudaMemcpyKind { cudaMemcpyHostToDevice, cudaMemcpyDeviceToHost };
+enum cudaMemcpyKind {
+  cudaMemcpyHostToDevice,
+  cudaMemcpyDeviceToHost,
+  cudaMemcpyDeviceToDevice,
+  cudaMemcpyDefault,
+};
+inline constexpr unsigned cudaStreamNonBlocking = 1;
 enum cudaDeviceAttr { cudaDevAttrComputeCapabilityMajor, cudaDevAttrComputeCapabilityMinor };
-using cudaStream_t = struct EmulatedStream*;
+
+// Work is done as it is queued: a stream is a name, an event the time at which it was recorded.
+struct EmulatedStream {};
+struct EmulatedEvent {
+  std::chrono::steady_clock::time_point at;
+};
+using cudaStream_t = EmulatedStream*;
+using cudaEvent_t = EmulatedEvent*;
 
 inline const char* cudaGetErrorString(cudaError_t error) {
   return error == cudaSuccess ? "no error" : "an error";
@@ -55,5 +71,54 @@ inline cudaError_t cudaMemsetAsync(void* memory, int value, size_t bytes, cudaSt
   return cudaSuccess;
 }
 inline cudaError_t cudaStreamSynchronize(cudaStream_t) {
+  return cudaSuccess;
+}
+
+inline cudaError_t cudaMemGetInfo(size_t* free_bytes, size_t* total_bytes) {
+  *free_bytes = *total_bytes = size_t{1} << 34;
+  return cudaSuccess;
+}
+inline cudaError_t cudaMallocHost(void** memory, size_t bytes) {
+  return cudaMalloc(memory, bytes);
+}
+inline cudaError_t cudaFreeHost(void* memory) {
+  return cudaFree(memory);
+}
+inline cudaError_t cudaMemcpy2DAsync(void* to, size_t to_stride, const void* from, size_t from_stride,
+                                     size_t row_bytes, size_t rows, cudaMemcpyKind, cudaStream_t) {
+  if (row_bytes > to_stride || row_bytes > from_stride) return cudaErrorInvalidValue;
+  for (size_t y = 0; y < rows; ++y)
+    std::memcpy(static_cast<char*>(to) + y * to_stride, static_cast<const char*>(from) + y * from_stride,
+                row_bytes);
+  return cudaSuccess;
+}
+inline cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned) {
+  *stream = new (std::nothrow) EmulatedStream;
+  return *stream ? cudaSuccess : cudaErrorMemoryAllocation;
+}
+inline cudaError_t cudaStreamDestroy(cudaStream_t stream) {
+  delete stream;
+  return cudaSuccess;
+}
+inline cudaError_t cudaStreamWaitEvent(cudaStream_t, cudaEvent_t event, unsigned) {
+  return event ? cudaSuccess : cudaErrorInvalidValue;
+}
+inline cudaError_t cudaEventCreate(cudaEvent_t* event) {
+  *event = new (std::nothrow) EmulatedEvent{};
+  return *event ? cudaSuccess : cudaErrorMemoryAllocation;
+}
+inline cudaError_t cudaEventDestroy(cudaEvent_t event) {
+  delete event;
+  return cudaSuccess;
+}
+inline cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t) {
+  event->at = std::chrono::steady_clock::now();
+  return cudaSuccess;
+}
+inline cudaError_t cudaEventSynchronize(cudaEvent_t) {
+  return cudaSuccess;
+}
+inline cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t start, cudaEvent_t end) {
+  *milliseconds = std::chrono::duration<float, std::milli>(end->at - start->at).count();
   return cudaSuccess;
 }
