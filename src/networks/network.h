@@ -62,7 +62,8 @@ class DissimilarityNetwork {
 };
 
 // Builds network `name` ("segmentation", "encoder", "generator", "perceptual", "dissimilarity", "baseline")
-// of a bundle for inference on the CPU, channels last: every tensor of the architecture is present with its
+// of a bundle for inference where current_compute() says, channels last: it is run in a scope of the same
+// Compute, which decides device and type of its inputs and outputs. Every tensor of the architecture is present with its
 // shape and type, none is surplus; batch norms folded, spectral norms applied, half weights widened. Throws
 // Error(BadBundle) naming file and tensor, Error(BadSettings) where the bundle does not have the network.
 // `in` is the network's share of the architecture object.
