@@ -6,8 +6,10 @@
 #include <cstdint>
 
 #include "kernels/frame_view.h"
+#include "kernels/paint_list.h"
 
 struct AnomalyCudaResampler;
+struct AnomalyCudaPainter;
 
 namespace anomaly::cuda {
 
@@ -55,5 +57,12 @@ int count_over(AnomalyCudaResampler* resampler, const float* map, int x, int y, 
 int blend_heatmap(const MutableFrameView* frame, const float* map, int map_width, int map_height, int x,
                   int y, int width, int height, const uint8_t* lut, float opacity, float threshold,
                   void* stream);
+
+int painter_create(AnomalyCudaPainter** painter);
+void painter_destroy(AnomalyCudaPainter* painter);
+int paint(AnomalyCudaPainter* painter, const MutableFrameView* frame, const PaintStep* steps, size_t count,
+          const ScoreMap* map, int map_on_host, void* stream);
+int copy_rows(void* to, size_t to_stride, const void* from, size_t from_stride, size_t bytes, int rows,
+              void* stream);
 
 }  // namespace anomaly::cuda

@@ -34,6 +34,10 @@ constexpr AnomalyCudaKernels kKernels = {
     .map_figures = map_figures,
     .count_over = count_over,
     .blend_heatmap = blend_heatmap,
+    .painter_create = painter_create,
+    .painter_destroy = painter_destroy,
+    .paint = paint,
+    .copy_rows = copy_rows,
 };
 
 }  // namespace

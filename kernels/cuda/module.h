@@ -17,6 +17,7 @@
 #include <cstdint>
 
 #include "kernels/frame_view.h"
+#include "kernels/paint_list.h"
 
 // Raised with every change of the table.
 inline constexpr int kAnomalyCudaAbi = 1;
@@ -24,6 +25,9 @@ inline constexpr char kAnomalyCudaEntry[] = "anomaly_cuda_kernels";
 
 // Filters and intermediate memory of one resize on one device.
 struct AnomalyCudaResampler;
+
+// Memory for lists of paint steps on one device.
+struct AnomalyCudaPainter;
 
 struct AnomalyCudaKernels {
   int abi;
@@ -93,6 +97,19 @@ struct AnomalyCudaKernels {
   int (*blend_heatmap)(const anomaly::MutableFrameView* frame, const float* map, int map_width,
                        int map_height, int x, int y, int width, int height, const uint8_t* lut, float opacity,
                        float threshold, void* stream);
+
+  // paint_list.h. A painter belongs to the device that is current when it is created, serves one thread at a
+  // time, and may be destroyed while what it queued still runs (it waits). *painter is null after an error.
+  int (*painter_create)(AnomalyCudaPainter** painter);
+  void (*painter_destroy)(AnomalyCudaPainter* painter);
+  // `frame`, `steps` with their masks and colours, and `map` itself are host memory and read before this
+  // returns; the frame's planes, and the map's values unless `map_on_host`, are on the device.
+  int (*paint)(AnomalyCudaPainter* painter, const anomaly::MutableFrameView* frame,
+               const anomaly::PaintStep* steps, size_t count, const anomaly::ScoreMap* map, int map_on_host,
+               void* stream);
+  // Copies `rows` rows of `bytes` bytes between places of the device that do not overlap.
+  int (*copy_rows)(void* to, size_t to_stride, const void* from, size_t from_stride, size_t bytes, int rows,
+                   void* stream);
 };
 
 using AnomalyCudaModuleEntry = const AnomalyCudaKernels* (*)(int abi);

@@ -4,7 +4,6 @@
 #include <array>
 #include <cmath>
 #include <limits>
-#include <memory>
 #include <vector>
 
 #include "kernels/heatmap.h"
@@ -14,42 +13,14 @@
 #include "kernels/statistics.h"
 #include "tests/kernels/cuda_device.h"
 #include "tests/kernels/random_values.h"
+#include "tests/kernels/twin_frame.h"
 
 using namespace anomaly;
 using check::cuda;
 using check::DeviceArray;
+using check::TwinFrame;
 
 namespace {
-
-// A frame on the host and on the device, rows padded to odd strides.
-struct TwinFrame {
-  MutableFrameView host, device;
-  std::vector<std::vector<uint8_t>> bytes;
-  std::vector<std::unique_ptr<DeviceArray<uint8_t>>> arrays;
-
-  TwinFrame(const PixelFormatInfo& info, int width, int height, uint64_t seed) {
-    host.format = info.format;
-    host.width = width;
-    host.height = height;
-    host.matrix = static_cast<ColorMatrix>(seed % 3);
-    host.range = static_cast<ColorRange>(seed % 2);
-    host.chroma_site = static_cast<ChromaSite>(seed / 2 % 4);
-    device = host;
-    check::Random random(seed);
-    for (int p = 0; p < info.planes; ++p) {
-      const int stride = plane_row_bytes(info, p, width) + 5 + 2 * p;
-      std::vector<uint8_t> plane(static_cast<size_t>(stride) * plane_rows(info, p, height));
-      for (uint8_t& b : plane) b = static_cast<uint8_t>(random.bits() >> 24);
-      bytes.push_back(std::move(plane));
-      arrays.push_back(std::make_unique<DeviceArray<uint8_t>>(bytes.back()));
-      host.stride[p] = device.stride[p] = stride;
-    }
-    for (int p = 0; p < info.planes; ++p) {
-      host.plane[p] = bytes[static_cast<size_t>(p)].data();
-      device.plane[p] = arrays[static_cast<size_t>(p)]->data();
-    }
-  }
-};
 
 struct Resampler {
   AnomalyCudaResampler* resampler = nullptr;
