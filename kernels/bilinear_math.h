@@ -11,22 +11,35 @@ struct LinearSource {
   float first_weight = 1, second_weight = 0;
 };
 
-// Distance of two output samples in input samples, align_corners = true (LibTorch's upsample_bilinear2d, in
-// float).
-ANOMALY_HD inline float aligned_scale(int in_size, int out_size) {
-  return out_size > 1 ? static_cast<float>(in_size - 1) / static_cast<float>(out_size - 1) : 0.0f;
+// LibTorch's upsample_bilinear2d along one dimension, in float. align_corners = true: the outermost samples
+// of both lie on each other; false: the outer edges of their cells do (half-pixel centres).
+struct LinearAxis {
+  int in_size, out_size;
+  bool align_corners;
+  float scale;  // distance of two output samples in input samples
+};
+
+ANOMALY_HD inline LinearAxis linear_axis(int in_size, int out_size, bool align_corners) {
+  float scale = static_cast<float>(in_size) / static_cast<float>(out_size);
+  if (align_corners)
+    scale = out_size > 1 ? static_cast<float>(in_size - 1) / static_cast<float>(out_size - 1) : 0.0f;
+  return {in_size, out_size, align_corners, scale};
 }
 
-ANOMALY_HD inline LinearSource aligned_source(int i, float scale, int in_size, int out_size) {
+ANOMALY_HD inline LinearSource linear_source(int i, const LinearAxis& axis) {
   LinearSource source;
-  if (in_size == out_size) {
+  if (axis.in_size == axis.out_size) {
     source.first = source.second = i;
     return source;
   }
-  const float position = scale * static_cast<float>(i);
-  const int whole = static_cast<int>(position);
-  source.first = whole < in_size - 1 ? whole : in_size - 1;
-  source.second = source.first < in_size - 1 ? source.first + 1 : source.first;
+  float position = axis.scale * static_cast<float>(i);
+  if (!axis.align_corners) {
+    position = axis.scale * (static_cast<float>(i) + 0.5f) - 0.5f;
+    if (position < 0.0f) position = 0.0f;
+  }
+  const int whole = static_cast<int>(position), last = axis.in_size - 1;
+  source.first = whole < last ? whole : last;
+  source.second = source.first < last ? source.first + 1 : source.first;
   const float rest = position - static_cast<float>(source.first);
   source.second_weight = rest < 1.0f ? rest : 1.0f;
   source.first_weight = 1.0f - source.second_weight;

@@ -174,7 +174,8 @@ int this_thread() {
 }  // namespace uncertainty_detail
 
 void uncertainty_maps(const float* logits, int classes, int in_width, int in_height, int out_width,
-                      int out_height, uint8_t* labels, float* entropy, float* distance, float bounds[4]) {
+                      int out_height, uint8_t* labels, float* entropy, float* distance, float bounds[4],
+                      bool align_corners) {
   using namespace uncertainty_detail;
   if (classes < 1 || classes > kMaxClasses)
     throw std::invalid_argument("uncertainty_maps: " + std::to_string(classes) + " classes, 1 to " +
@@ -184,11 +185,12 @@ void uncertainty_maps(const float* logits, int classes, int in_width, int in_hei
 
   const bool copy = in_width == out_width;
   const int tiles = (out_width + kTile - 1) / kTile, strips = (out_height + kRows - 1) / kRows;
-  const float x_scale = aligned_scale(in_width, out_width), y_scale = aligned_scale(in_height, out_height);
+  const LinearAxis across = linear_axis(in_width, out_width, align_corners),
+                   down = linear_axis(in_height, out_height, align_corners);
   // Columns beyond the last repeat it, so that every block is a full one and the bounds stay true.
   std::vector<LinearSource> columns(static_cast<size_t>(tiles) * kTile);
   for (size_t x = 0; x < columns.size(); ++x)
-    columns[x] = aligned_source(std::min(static_cast<int>(x), out_width - 1), x_scale, in_width, out_width);
+    columns[x] = linear_source(std::min(static_cast<int>(x), out_width - 1), across);
 
   const float inf = std::numeric_limits<float>::infinity();
   float low_entropy = inf, high_entropy = -inf, low_distance = inf, high_distance = -inf;
@@ -210,7 +212,7 @@ void uncertainty_maps(const float* logits, int classes, int in_width, int in_hei
         const LinearSource* tile_columns = &columns[static_cast<size_t>(tile) * kTile];
         const int row_end = std::min((strip + 1) * kRows, out_height);
         for (int y = strip * kRows; y < row_end; ++y) {
-          const LinearSource s = aligned_source(y, y_scale, in_height, out_height);
+          const LinearSource s = linear_source(y, down);
           const float* top = rows.planes(logits, in_width, s.first, s.second, tile_columns, copy);
           const float* bottom = rows.planes(logits, in_width, s.second, s.first, tile_columns, copy);
           for (int x = tile * kTile; x < std::min((tile + 1) * kTile, out_width); x += kBlock) {

@@ -77,8 +77,7 @@ void draw_outline(PaintList& list, const GstAnomalyRegion& region, Color color, 
 }
 
 // The largest first, so that what lies inside it stays visible.
-void draw_outlines(PaintList& list, const GstAnomalyMeta& meta, const OverlayStyle& style,
-                   float threshold) {
+void draw_outlines(PaintList& list, const GstAnomalyMeta& meta, const OverlayStyle& style, float threshold) {
   const int line = line_width(list);
   for (guint i = 0; i < gst_anomaly_meta_n_regions(&meta); ++i) {
     const GstAnomalyRegion& region = *gst_anomaly_meta_get_region(&meta, i);
@@ -87,8 +86,8 @@ void draw_outlines(PaintList& list, const GstAnomalyMeta& meta, const OverlaySty
 }
 
 // The highest scores first; a label that finds no free place is left out.
-void draw_labels(PaintList& list, const GstAnomalyMeta& meta, const OverlayStyle& style,
-                 float threshold, Occupied occupied) {
+void draw_labels(PaintList& list, const GstAnomalyMeta& meta, const OverlayStyle& style, float threshold,
+                 Occupied occupied) {
   const double capital = label_capital(list);
   if (!readable(capital)) return;
   std::vector<const GstAnomalyRegion*> regions;

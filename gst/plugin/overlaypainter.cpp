@@ -43,8 +43,10 @@ const AnomalyCudaKernels& OverlayPainter::kernels_on(const FrameMemory& memory) 
   if (painter_ && device_ != memory.device) release();
   const int error = cuda_->set_device(memory.device);
   if (error != 0)
-    throw Error(ErrorKind::Device, "GPU " + std::to_string(memory.device) + ", in whose memory frames lie, "
-                                       "cannot be used: " + cuda_->error_string(error) + ".");
+    throw Error(ErrorKind::Device, "GPU " + std::to_string(memory.device) +
+                                       ", in whose memory frames lie, "
+                                       "cannot be used: " +
+                                       cuda_->error_string(error) + ".");
   device_ = memory.device;
   if (!painter_) check(cuda_->painter_create(&painter_), "Drawing on frames");
   if (std::find(queued_.begin(), queued_.end(), memory.stream) == queued_.end())
@@ -55,9 +57,8 @@ const AnomalyCudaKernels& OverlayPainter::kernels_on(const FrameMemory& memory) 
 void OverlayPainter::paint(const Picture& picture, const PaintList& list, Scores& scores) {
   const std::vector<PaintStep>& steps = list.steps();
   if (steps.empty()) return;
-  const bool heat = std::any_of(steps.begin(), steps.end(), [](const PaintStep& step) {
-    return step.kind == PaintStep::Kind::Heatmap;
-  });
+  const bool heat = std::any_of(steps.begin(), steps.end(),
+                                [](const PaintStep& step) { return step.kind == PaintStep::Kind::Heatmap; });
   if (picture.memory.kind == FrameMemory::Kind::Host) {
     paint_steps(picture.view, steps.data(), steps.size(), heat ? scores.on_host() : ScoreMap{});
     return;
@@ -67,17 +68,18 @@ void OverlayPainter::paint(const Picture& picture, const PaintList& list, Scores
   if (heat) map = scores.on_device(picture.memory.device);
   const bool elsewhere = heat && !map.values;
   if (elsewhere) map = scores.on_host();
-  check(cuda.paint(painter_, &picture.view, steps.data(), steps.size(), &map, elsewhere,
-                   picture.memory.stream),
-        "Drawing on a frame");
+  check(
+      cuda.paint(painter_, &picture.view, steps.data(), steps.size(), &map, elsewhere, picture.memory.stream),
+      "Drawing on a frame");
 }
 
 Picture OverlayPainter::copy_to_both_sides(const Picture& in, const Picture& out) {
   const FrameMemory &from = in.memory, &to = out.memory;
   Picture right = {right_half(in.view, out.view), to};
   if (from.kind != to.kind || from.device != to.device)
-    throw Error(ErrorKind::Device, "A frame and the one that it is copied to for mode=side-by-side lie in "
-                                   "different memories.");
+    throw Error(ErrorKind::Device,
+                "A frame and the one that it is copied to for mode=side-by-side lie in "
+                "different memories.");
   if (to.kind == FrameMemory::Kind::Host) {
     anomaly::copy_to_both_sides(in.view, out.view);
     return right;
@@ -93,7 +95,7 @@ Picture OverlayPainter::copy_to_both_sides(const Picture& in, const Picture& out
       check(cuda.copy_rows(half, static_cast<size_t>(out.view.stride[plane]), in.view.plane[plane],
                            static_cast<size_t>(in.view.stride[plane]),
                            static_cast<size_t>(plane_row_bytes(format, plane, in.view.width)),
-                           plane_rows(format, plane, in.view.height), to.stream),
+                           static_cast<size_t>(plane_rows(format, plane, in.view.height)), to.stream),
             "Copying a frame");
   }
   return right;

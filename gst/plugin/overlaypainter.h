@@ -40,8 +40,8 @@ class OverlayPainter {
 
   const AnomalyCudaKernels* cuda_ = nullptr;
   AnomalyCudaPainter* painter_ = nullptr;
-  int device_ = -1;              // that `painter_` belongs to
-  std::vector<void*> queued_;    // streams that finish() waits for
+  int device_ = -1;            // that `painter_` belongs to
+  std::vector<void*> queued_;  // streams that finish() waits for
 };
 
 }  // namespace anomaly

@@ -78,15 +78,16 @@ struct DecodeBounds {
   static constexpr bool kWarpPhases = false;
 
   uint32_t* keys;
-  unsigned pairs;  // at most 32
+  unsigned pairs;
 
-  Grid grid() const { return {1, 1}; }
+  Grid grid() const { return {blocks_for(pairs, kThreads), 1}; }
   size_t shared_bytes() const { return 0; }
 
   template <int Phase>
   ANOMALY_HD void run(ThreadIndex at, float*) const {
-    if (at.thread >= pairs) return;
-    uint32_t* pair = keys + 2 * at.thread;
+    const unsigned i = at.block_x * kThreads + at.thread;
+    if (i >= pairs) return;
+    uint32_t* pair = keys + 2 * static_cast<std::ptrdiff_t>(i);
     const bool none = pair[1] == 0;
     pair[0] = none ? 0 : static_cast<uint32_t>(float_bits(from_order_key(~pair[0])));
     pair[1] = none ? 0 : static_cast<uint32_t>(float_bits(from_order_key(pair[1])));

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "kernels/cuda/grid.h"
+#include "kernels/cuda/module_types.h"
 #include "kernels/depthwise_math.h"
 
 namespace anomaly::cuda {
@@ -43,29 +44,48 @@ struct DepthwiseGrid {
   }
 };
 
-template <int V>
+// Affine: each channel of the input is scaled and shifted first (a folded norm); the padding stays zero.
+template <typename T, int V, bool Affine>
 struct DepthwiseForward : DepthwiseGrid<V> {
-  const float *input, *weights;
-  float* output;
+  const T *input, *weights;
+  const float *scale, *shift;
+  T* output;
+  int64_t input_pitch, output_pitch;
 
-  DepthwiseForward(const DepthwiseShape& s, const float* in, const float* w, float* out)
-      : DepthwiseGrid<V>{s}, input(in), weights(w), output(out) {}
+  explicit DepthwiseForward(const AnomalyCudaDepthwise& a)
+      : DepthwiseGrid<V>{{a.batch, a.height, a.width, a.channels}},
+        input(static_cast<const T*>(a.input)),
+        weights(static_cast<const T*>(a.weights)),
+        scale(a.scale),
+        shift(a.shift),
+        output(static_cast<T*>(a.output)),
+        input_pitch(a.input_pitch),
+        output_pitch(a.output_pitch) {}
 
   template <int Phase>
   ANOMALY_HD void run(ThreadIndex at, float*) const {
     const DepthwisePlace p = this->place(at);
     if (!p.valid) return;
     const std::ptrdiff_t channels = this->shape.channels, pixel = this->shape.pixel(p.n, p.y, p.x);
-    const float* w = weights + pixel * kTaps * channels + p.channel;
+    const T* w = weights + pixel * kTaps * channels + p.channel;
+    Floats<V> factor{}, offset{};
+    if constexpr (Affine)
+      for (int i = 0; i < V; ++i) factor.v[i] = scale[p.channel + i], offset.v[i] = shift[p.channel + i];
     Floats<V> sum{};
     ANOMALY_UNROLL
     for (int t = 0; t < kTaps; ++t) {
       const Floats<V> k = load_once<V>(w + t * channels);
-      const Floats<V> in = this->neighbour(input, p, p.y + tap_dy(t), p.x + tap_dx(t));
+      const int y = p.y + tap_dy(t), x = p.x + tap_dx(t);
+      const bool inside = this->shape.inside(y, x);
+      Floats<V> in{};
+      if (inside) in = load<V>(input + this->shape.pixel(p.n, y, x) * input_pitch + p.channel);
       ANOMALY_UNROLL
-      for (int i = 0; i < V; ++i) add_tap(sum.v[i], k.v[i], in.v[i]);
+      for (int i = 0; i < V; ++i) {
+        if constexpr (Affine) in.v[i] = inside ? in.v[i] * factor.v[i] + offset.v[i] : 0.0f;
+        add_tap(sum.v[i], k.v[i], in.v[i]);
+      }
     }
-    store<V>(output + pixel * channels + p.channel, sum);
+    store<V>(output + pixel * output_pitch + p.channel, sum);
   }
 };
 

@@ -16,6 +16,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "kernels/cuda/elements.h"
 #include "kernels/float_math.h"
 #include "kernels/portable.h"
 
@@ -36,53 +37,10 @@ struct ThreadIndex {
   unsigned block_x, block_y, thread;
 };
 
+inline constexpr int kMostBatch = 65535;  // pictures along y
+
 inline constexpr unsigned blocks_for(int64_t items, unsigned per_block) {
   return static_cast<unsigned>((items + per_block - 1) / per_block);
-}
-
-// V floats that are loaded and stored at once.
-template <int V>
-struct alignas(sizeof(float) * V) Floats {
-  float v[V];
-};
-
-template <int V>
-ANOMALY_HD inline Floats<V> load(const float* p) {
-  return *reinterpret_cast<const Floats<V>*>(p);
-}
-template <int V>
-ANOMALY_HD inline void store(float* p, const Floats<V>& value) {
-  *reinterpret_cast<Floats<V>*>(p) = value;
-}
-
-// For what is read or written once: leaves the caches to what is read again.
-template <int V>
-ANOMALY_HD inline Floats<V> load_once(const float* p) {
-#if defined(__CUDA_ARCH__)
-  if constexpr (V == 4) {
-    const float4 f = __ldcs(reinterpret_cast<const float4*>(p));
-    return {{f.x, f.y, f.z, f.w}};
-  } else {
-    return {{__ldcs(p)}};
-  }
-#else
-  return load<V>(p);
-#endif
-}
-template <int V>
-ANOMALY_HD inline void store_once(float* p, const Floats<V>& value) {
-#if defined(__CUDA_ARCH__)
-  if constexpr (V == 4)
-    __stcs(reinterpret_cast<float4*>(p), make_float4(value.v[0], value.v[1], value.v[2], value.v[3]));
-  else
-    __stcs(p, value.v[0]);
-#else
-  store<V>(p, value);
-#endif
-}
-
-inline bool aligned_for(const void* p, size_t bytes) {
-  return reinterpret_cast<uintptr_t>(p) % bytes == 0;
 }
 
 // Floats as unsigned integers of the same order, so that an atomic maximum finds bounds whatever order

@@ -3,21 +3,44 @@
 
 #include "kernels/cuda/entry_points.h"
 
+// The stand-in for tests sets it.
+#if !defined(ANOMALY_CUDA_EMULATED)
+#define ANOMALY_CUDA_EMULATED 0
+#endif
+
 namespace {
 
 using namespace anomaly::cuda;
 
 constexpr AnomalyCudaKernels kKernels = {
     .abi = kAnomalyCudaAbi,
+    .emulated = ANOMALY_CUDA_EMULATED,
     .error_string = error_string,
     .device_count = device_count,
     .set_device = set_device,
     .compute_capability = compute_capability,
+    .memory_info = memory_info,
     .allocate = allocate,
     .release = release,
+    .allocate_host = allocate_host,
+    .release_host = release_host,
     .copy_to_device = copy_to_device,
     .copy_to_host = copy_to_host,
+    .copy_on_device = copy_on_device,
+    .copy_rows = copy_rows,
     .synchronize = synchronize,
+    .stream_create = stream_create,
+    .stream_destroy = stream_destroy,
+    .stream_wait = stream_wait,
+    .event_create = event_create,
+    .event_destroy = event_destroy,
+    .event_record = event_record,
+    .event_synchronize = event_synchronize,
+    .event_elapsed = event_elapsed,
+    .resampler_create = resampler_create,
+    .resampler_destroy = resampler_destroy,
+    .ingest_rgb8 = ingest_rgb8,
+    .resize_bicubic_f32 = resize_bicubic_f32,
     .uncertainty_maps = uncertainty_maps,
     .pixelwise_depthwise = pixelwise_depthwise,
     .pixelwise_depthwise_backward = pixelwise_depthwise_backward,
@@ -27,17 +50,12 @@ constexpr AnomalyCudaKernels kKernels = {
     .quantize_entropy = quantize_entropy,
     .quantize_distance = quantize_distance,
     .quantize_perceptual = quantize_perceptual,
-    .resampler_create = resampler_create,
-    .resampler_destroy = resampler_destroy,
-    .ingest_rgb8 = ingest_rgb8,
-    .resize_bicubic_f32 = resize_bicubic_f32,
     .map_figures = map_figures,
     .count_over = count_over,
     .blend_heatmap = blend_heatmap,
     .painter_create = painter_create,
     .painter_destroy = painter_destroy,
     .paint = paint,
-    .copy_rows = copy_rows,
 };
 
 }  // namespace

@@ -98,11 +98,4 @@ int paint(AnomalyCudaPainter* painter, const MutableFrameView* frame, const Pain
   }
 }
 
-int copy_rows(void* to, size_t to_stride, const void* from, size_t from_stride, size_t bytes, int rows,
-              void* stream) {
-  if (rows < 0) return cudaErrorInvalidValue;
-  return cudaMemcpy2DAsync(to, to_stride, from, from_stride, bytes, static_cast<size_t>(rows),
-                           cudaMemcpyDeviceToDevice, static_cast<cudaStream_t>(stream));
-}
-
 }  // namespace anomaly::cuda

@@ -6,16 +6,17 @@
 
 namespace anomaly::cuda {
 
-// Mean over channels of |a - b|: 16 threads a pixel, each with four of the 64 lanes. V = 4: a thread loads
-// four neighbouring channels at once; V = 1: for channel counts that are no multiple of four.
-template <int V>
+// Mean over channels of |a - b|: each thread of a pixel has kLanes of the 64 lanes. V: channels that it loads
+// at once, as many as fill 16 bytes; 1 for channel counts that are no multiple of that.
+template <typename T, int V>
 struct ChannelDifferenceKernel {
-  static constexpr int kGroup = kDifferenceLanes / 4;  // threads of a pixel, half a warp
+  static constexpr int kLanes = V == 1 ? 4 : V;
+  static constexpr int kGroup = kDifferenceLanes / kLanes;  // threads of a pixel, at most half a warp
   static constexpr unsigned kThreads = 256, kPixels = kThreads / kGroup;
   static constexpr int kPhases = 7;  // load, six halvings
   static constexpr bool kWarpPhases = true;
 
-  const float *a, *b;
+  const T *a, *b;
   int64_t pixels;
   int channels;
   float divisor;
@@ -40,20 +41,22 @@ struct ChannelDifferenceKernel {
   }
 
  private:
-  ANOMALY_HD void load_lanes(const float* p, const float* q, int member, float* lanes) const {
-    float sum[4] = {0, 0, 0, 0};
-    if constexpr (V == 4) {
-      for (int c = 4 * member; c < channels; c += kDifferenceLanes) {
-        const Floats<4> f = load_once<4>(p + c), g = load_once<4>(q + c);
+  ANOMALY_HD void load_lanes(const T* p, const T* q, int member, float* lanes) const {
+    float sum[kLanes] = {};
+    if constexpr (V > 1) {
+      for (int c = V * member; c < channels; c += kDifferenceLanes) {
+        const Floats<V> f = load_once<V>(p + c), g = load_once<V>(q + c);
         ANOMALY_UNROLL
-        for (int i = 0; i < 4; ++i) sum[i] += absolute(f.v[i] - g.v[i]);
+        for (int i = 0; i < V; ++i) sum[i] += absolute(f.v[i] - g.v[i]);
       }
-      store<4>(lanes + 4 * member, {{sum[0], sum[1], sum[2], sum[3]}});
+      ANOMALY_UNROLL
+      for (int i = 0; i < V; i += 4)
+        store<4>(lanes + V * member + i, Floats<4>{{sum[i], sum[i + 1], sum[i + 2], sum[i + 3]}});
     } else {
       ANOMALY_UNROLL
-      for (int i = 0; i < 4; ++i) {
+      for (int i = 0; i < kLanes; ++i) {
         for (int c = member + i * kGroup; c < channels; c += kDifferenceLanes)
-          sum[i] += absolute(p[c] - q[c]);
+          sum[i] += absolute(anomaly::widened(p[c]) - anomaly::widened(q[c]));
         lanes[member + i * kGroup] = sum[i];
       }
     }

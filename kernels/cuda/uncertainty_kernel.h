@@ -6,6 +6,7 @@
 
 #include "kernels/bilinear_math.h"
 #include "kernels/cuda/grid.h"
+#include "kernels/cuda/module_types.h"
 #include "kernels/uncertainty_math.h"
 
 namespace anomaly::cuda {
@@ -14,40 +15,40 @@ inline constexpr size_t kSharedLimit = 48 * 1024;  // what every GPU grants with
 
 // Staged = false where the logits under a block do not fit into shared memory (the maps are much smaller than
 // the logits): each thread then reads its four neighbours itself.
-template <bool Staged>
+template <typename T, bool Staged>
 struct UncertaintyKernel {
   static constexpr int kTileWidth = 32, kTileHeight = 8;
   static constexpr unsigned kThreads = kTileWidth * kTileHeight;
   static constexpr int kPhases = 4;
   static constexpr bool kWarpPhases = false;
 
-  const float* logits;
-  int classes, in_width, in_height, out_width, out_height;
-  float x_scale, y_scale;
+  const T* logits;
+  int classes;
+  LinearAxis across, down;
   uint8_t* labels;
   float *entropy, *distance;
   uint32_t* bound_keys;  // ~min entropy, max entropy, ~min distance, max distance as order keys; may be null
-  int stage_columns, stage_rows, pitch;
+  int batch, stage_columns, stage_rows, pitch;
 
-  UncertaintyKernel(const float* in, int class_count, int iw, int ih, int ow, int oh, uint8_t* label_out,
-                    float* entropy_out, float* distance_out, uint32_t* keys)
-      : logits(in),
-        classes(class_count),
-        in_width(iw),
-        in_height(ih),
-        out_width(ow),
-        out_height(oh),
-        x_scale(aligned_scale(iw, ow)),
-        y_scale(aligned_scale(ih, oh)),
-        labels(label_out),
-        entropy(entropy_out),
-        distance(distance_out),
-        bound_keys(keys),
-        stage_columns(widest(iw, ow, x_scale, kTileWidth)),
-        stage_rows(widest(ih, oh, y_scale, kTileHeight)),
-        pitch(class_count | 1) {}  // odd: neighbouring pixels lie in different banks
+  explicit UncertaintyKernel(const AnomalyCudaUncertainty& a)
+      : logits(static_cast<const T*>(a.logits)),
+        classes(a.classes),
+        across(linear_axis(a.in_width, a.out_width, a.align_corners != 0)),
+        down(linear_axis(a.in_height, a.out_height, a.align_corners != 0)),
+        labels(a.labels),
+        entropy(a.entropy),
+        distance(a.distance),
+        bound_keys(reinterpret_cast<uint32_t*>(a.bounds)),
+        batch(a.batch),
+        stage_columns(widest(across, kTileWidth)),
+        stage_rows(widest(down, kTileHeight)),
+        pitch(a.classes | 1) {}  // odd: neighbouring pixels lie in different banks
 
-  Grid grid() const { return {blocks_for(out_width, kTileWidth), blocks_for(out_height, kTileHeight)}; }
+  // x: tiles of a picture, y: pictures.
+  Grid grid() const {
+    return {blocks_for(across.out_size, kTileWidth) * blocks_for(down.out_size, kTileHeight),
+            static_cast<unsigned>(batch)};
+  }
   size_t stage_floats() const {
     return Staged ? static_cast<size_t>(stage_columns) * static_cast<size_t>(stage_rows) *
                         static_cast<size_t>(pitch)
@@ -60,25 +61,36 @@ struct UncertaintyKernel {
     if constexpr (Phase == 0 && Staged) stage(at, shared);
     if constexpr (Phase == 1) pixel(at, shared);
     if constexpr (Phase == 2) fold(at.thread, shared_bounds(shared));
-    if constexpr (Phase == 3) publish(at.thread, shared_bounds(shared));
+    if constexpr (Phase == 3) publish(at.thread, at.block_y, shared_bounds(shared));
   }
 
  private:
   // Input samples that a tile may need along one dimension.
-  static int widest(int in, int out, float scale, int tile) {
+  static int widest(const LinearAxis& axis, int tile) {
     int most = 0;
-    for (int begin = 0; begin < out; begin += tile) {
-      const int last = begin + tile < out ? begin + tile - 1 : out - 1;
-      const int span =
-          aligned_source(last, scale, in, out).second - aligned_source(begin, scale, in, out).first + 1;
+    for (int begin = 0; begin < axis.out_size; begin += tile) {
+      const int last = begin + tile < axis.out_size ? begin + tile - 1 : axis.out_size - 1;
+      const int span = linear_source(last, axis).second - linear_source(begin, axis).first + 1;
       if (span > most) most = span;
     }
     return most;
   }
 
-  ANOMALY_HD LinearSource column(int x) const { return aligned_source(x, x_scale, in_width, out_width); }
-  ANOMALY_HD LinearSource row(int y) const { return aligned_source(y, y_scale, in_height, out_height); }
+  ANOMALY_HD LinearSource column(int x) const { return linear_source(x, across); }
+  ANOMALY_HD LinearSource row(int y) const { return linear_source(y, down); }
   ANOMALY_HD static int lesser(int a, int b) { return a < b ? a : b; }
+
+  struct Corner {
+    int x, y;
+  };
+  ANOMALY_HD Corner tile(ThreadIndex at) const {
+    const unsigned columns = static_cast<unsigned>(across.out_size + kTileWidth - 1) / kTileWidth;
+    return {static_cast<int>(at.block_x % columns) * kTileWidth,
+            static_cast<int>(at.block_x / columns) * kTileHeight};
+  }
+  ANOMALY_HD std::ptrdiff_t picture_logits(ThreadIndex at) const {
+    return static_cast<std::ptrdiff_t>(at.block_y) * down.in_size * across.in_size * classes;
+  }
 
   ANOMALY_HD float* shared_bounds(float* shared) const {
     if constexpr (Staged) return shared + static_cast<std::ptrdiff_t>(stage_columns) * stage_rows * pitch;
@@ -86,55 +98,48 @@ struct UncertaintyKernel {
   }
 
   ANOMALY_HD void stage(ThreadIndex at, float* shared) const {
-    const int x0 = static_cast<int>(at.block_x) * kTileWidth, y0 = static_cast<int>(at.block_y) * kTileHeight;
+    const auto [x0, y0] = tile(at);
+    const T* picture = logits + picture_logits(at);
     const int first_column = column(x0).first, first_row = row(y0).first;
-    const int columns = column(lesser(x0 + kTileWidth, out_width) - 1).second - first_column + 1;
-    const int rows = row(lesser(y0 + kTileHeight, out_height) - 1).second - first_row + 1;
+    const int columns = column(lesser(x0 + kTileWidth, across.out_size) - 1).second - first_column + 1;
+    const int rows = row(lesser(y0 + kTileHeight, down.out_size) - 1).second - first_row + 1;
     for (int r = 0; r < rows; ++r) {
-      const float* source =
-          logits + (static_cast<std::ptrdiff_t>(first_row + r) * in_width + first_column) * classes;
+      const T* source =
+          picture + (static_cast<std::ptrdiff_t>(first_row + r) * across.in_size + first_column) * classes;
       float* target = shared + static_cast<std::ptrdiff_t>(r) * stage_columns * pitch;
       for (int i = static_cast<int>(at.thread); i < columns * classes; i += static_cast<int>(kThreads)) {
         const int pixel_of = i / classes;
-        target[pixel_of * pitch + (i - pixel_of * classes)] = finite_logit(source[i]);
+        target[pixel_of * pitch + (i - pixel_of * classes)] = finite_logit(anomaly::widened(source[i]));
       }
     }
   }
 
   ANOMALY_HD void pixel(ThreadIndex at, float* shared) const {
-    const int x0 = static_cast<int>(at.block_x) * kTileWidth, y0 = static_cast<int>(at.block_y) * kTileHeight;
+    const auto [x0, y0] = tile(at);
+    const T* picture = logits + picture_logits(at);
     const int x = x0 + static_cast<int>(at.thread % kTileWidth),
               y = y0 + static_cast<int>(at.thread / kTileWidth);
-    const bool inside = x < out_width && y < out_height;
+    const bool inside = x < across.out_size && y < down.out_size;
     PixelUncertainty p{};
     if (inside) {
-      const LinearSource across = column(x), down = row(y);
-      const float *left_top, *right_top, *left_bottom, *right_bottom;
+      const LinearSource columns = column(x), rows = row(y);
       if constexpr (Staged) {
         const int c0 = column(x0).first, r0 = row(y0).first;
-        const float* top = shared + static_cast<std::ptrdiff_t>(down.first - r0) * stage_columns * pitch;
-        const float* bottom = shared + static_cast<std::ptrdiff_t>(down.second - r0) * stage_columns * pitch;
-        left_top = top + (across.first - c0) * pitch;
-        right_top = top + (across.second - c0) * pitch;
-        left_bottom = bottom + (across.first - c0) * pitch;
-        right_bottom = bottom + (across.second - c0) * pitch;
+        const float* top = shared + static_cast<std::ptrdiff_t>(rows.first - r0) * stage_columns * pitch;
+        const float* bottom = shared + static_cast<std::ptrdiff_t>(rows.second - r0) * stage_columns * pitch;
+        p = between(top + (columns.first - c0) * pitch, top + (columns.second - c0) * pitch,
+                    bottom + (columns.first - c0) * pitch, bottom + (columns.second - c0) * pitch, columns,
+                    rows, [](float v) { return v; });
       } else {
-        const float* top = logits + static_cast<std::ptrdiff_t>(down.first) * in_width * classes;
-        const float* bottom = logits + static_cast<std::ptrdiff_t>(down.second) * in_width * classes;
-        left_top = top + static_cast<std::ptrdiff_t>(across.first) * classes;
-        right_top = top + static_cast<std::ptrdiff_t>(across.second) * classes;
-        left_bottom = bottom + static_cast<std::ptrdiff_t>(across.first) * classes;
-        right_bottom = bottom + static_cast<std::ptrdiff_t>(across.second) * classes;
+        const std::ptrdiff_t line = static_cast<std::ptrdiff_t>(across.in_size) * classes;
+        const T *top = picture + rows.first * line, *bottom = picture + rows.second * line;
+        const std::ptrdiff_t left = static_cast<std::ptrdiff_t>(columns.first) * classes,
+                             right = static_cast<std::ptrdiff_t>(columns.second) * classes;
+        p = between(top + left, top + right, bottom + left, bottom + right, columns, rows,
+                    [](T v) { return finite_logit(anomaly::widened(v)); });
       }
-      const auto value = [](float v) { return Staged ? v : finite_logit(v); };
-      p = pixel_uncertainty(classes, [&](int c) {
-        const float upper =
-            mix(value(left_top[c]), value(right_top[c]), across.first_weight, across.second_weight);
-        const float lower =
-            mix(value(left_bottom[c]), value(right_bottom[c]), across.first_weight, across.second_weight);
-        return mix(upper, lower, down.first_weight, down.second_weight);
-      });
-      const std::ptrdiff_t i = static_cast<std::ptrdiff_t>(y) * out_width + x;
+      const std::ptrdiff_t i =
+          (static_cast<std::ptrdiff_t>(at.block_y) * down.out_size + y) * across.out_size + x;
       if (labels) labels[i] = static_cast<uint8_t>(p.label);
       if (entropy) entropy[i] = p.entropy;
       if (distance) distance[i] = p.distance;
@@ -147,18 +152,31 @@ struct UncertaintyKernel {
     keys[3 * kThreads] = inside ? order_key(p.distance) : 0;
   }
 
+  template <typename V, typename Value>
+  ANOMALY_HD PixelUncertainty between(const V* left_top, const V* right_top, const V* left_bottom,
+                                      const V* right_bottom, const LinearSource& columns,
+                                      const LinearSource& rows, const Value& value) const {
+    return pixel_uncertainty(classes, [&](int c) {
+      const float upper =
+          mix(value(left_top[c]), value(right_top[c]), columns.first_weight, columns.second_weight);
+      const float lower =
+          mix(value(left_bottom[c]), value(right_bottom[c]), columns.first_weight, columns.second_weight);
+      return mix(upper, lower, rows.first_weight, rows.second_weight);
+    });
+  }
+
   // 256 keys of each of the four bounds to 32, then to 1.
   ANOMALY_HD void fold(unsigned thread, float* shared) const {
     if (!bound_keys || thread >= 128) return;
     uint32_t* keys = reinterpret_cast<uint32_t*>(shared) + (thread / 32) * kThreads + thread % 32;
     for (unsigned i = 32; i < kThreads; i += 32) keys[0] = keys[i] > keys[0] ? keys[i] : keys[0];
   }
-  ANOMALY_HD void publish(unsigned thread, float* shared) const {
+  ANOMALY_HD void publish(unsigned thread, unsigned picture, float* shared) const {
     if (!bound_keys || thread >= 4) return;
     const uint32_t* keys = reinterpret_cast<const uint32_t*>(shared) + thread * kThreads;
     uint32_t most = 0;
     for (unsigned i = 0; i < 32; ++i) most = keys[i] > most ? keys[i] : most;
-    atomic_max(bound_keys + thread, most);
+    atomic_max(bound_keys + 4 * static_cast<std::ptrdiff_t>(picture) + thread, most);
   }
 };
 

@@ -19,6 +19,7 @@ TEST(the_module_opens_and_refuses_another_version) {
   const AnomalyCudaKernels* kernels = anomaly::load_cuda_kernels(&problem);
   if (!kernels) check::fail(__FILE__, __LINE__, problem);
   CHECK_EQ(kernels->abi, kAnomalyCudaAbi);
+  CHECK_EQ(kernels->emulated, 0);
   int count = -1;
   const int error = kernels->device_count(&count);
   CHECK(count > 0 || error != 0);

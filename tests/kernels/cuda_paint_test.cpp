@@ -2,7 +2,6 @@
 // Painting on the device against the CPU's, byte for byte.
 #include <algorithm>
 #include <cstdint>
-#include <cstring>
 #include <limits>
 #include <memory>
 #include <vector>
@@ -207,16 +206,6 @@ TEST(cuda_paint_refuses_what_is_wrong) {
   frame.device.plane[1] = nullptr;
   CHECK(run() != 0);
   cuda().painter_destroy(nullptr);
-}
-
-TEST(cuda_copy_of_rows) {
-  std::vector<uint8_t> from(7 * 20), expected(5 * 30, 0xee);
-  for (size_t i = 0; i < from.size(); ++i) from[i] = static_cast<uint8_t>(3 * i);
-  for (size_t y = 0; y < 5; ++y) std::memcpy(&expected[y * 30 + 9], &from[y * 20 + 1], 13);
-  DeviceArray<uint8_t> source(from), target(std::vector<uint8_t>(5 * 30, 0xee));
-  CHECK_CUDA(cuda().copy_rows(target.data() + 9, 30, source.data() + 1, 20, 13, 5, nullptr));
-  CHECK_SAME(target.host(), expected);
-  CHECK(cuda().copy_rows(target.data(), 30, source.data(), 20, 13, -1, nullptr) != 0);
 }
 
 // What PaintList itself takes and leaves out.

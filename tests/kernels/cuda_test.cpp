@@ -17,6 +17,25 @@ using check::DeviceArray;
 
 namespace {
 
+int uncertainty_maps(const float* logits, int classes, int in_width, int in_height, int width, int height,
+                     uint8_t* labels, float* entropy, float* distance, float* bounds) {
+  AnomalyCudaUncertainty a{};
+  a.type = kAnomalyFloat32;
+  a.logits = logits;
+  a.batch = 1;
+  a.classes = classes;
+  a.in_width = in_width;
+  a.in_height = in_height;
+  a.out_width = width;
+  a.out_height = height;
+  a.align_corners = 1;
+  a.labels = labels;
+  a.entropy = entropy;
+  a.distance = distance;
+  a.bounds = bounds;
+  return cuda().uncertainty_maps(&a, nullptr);
+}
+
 void uncertainty(int classes, int in_width, int in_height, int width, int height) {
   const std::vector<float> logits =
       check::random_floats(static_cast<size_t>(classes) * in_width * in_height, classes + width, -8, 8);
@@ -27,9 +46,8 @@ void uncertainty(int classes, int in_width, int in_height, int width, int height
                             entropy.data(), distance.data(), bounds.data());
   DeviceArray<float> in(logits), entropy_out(count), distance_out(count), bounds_out(4);
   DeviceArray<uint8_t> labels_out(count);
-  CHECK_CUDA(cuda().uncertainty_maps(in.data(), classes, in_width, in_height, width, height,
-                                     labels_out.data(), entropy_out.data(), distance_out.data(),
-                                     bounds_out.data(), nullptr));
+  CHECK_CUDA(uncertainty_maps(in.data(), classes, in_width, in_height, width, height, labels_out.data(),
+                              entropy_out.data(), distance_out.data(), bounds_out.data()));
   CHECK_SAME(labels_out.host(), labels);
   CHECK_SAME(entropy_out.host(), entropy);
   CHECK_SAME(distance_out.host(), distance);
@@ -47,8 +65,9 @@ void depthwise(int batch, int height, int width, int channels, size_t offset) {
                                         grad_weights.data(), batch, height, width, channels);
   DeviceArray<float> in(input, offset), kernels(weights, offset), grad_in(grad, offset), out(count, offset);
   DeviceArray<float> grad_input_out(count, offset), grad_weights_out(9 * count, offset);
-  CHECK_CUDA(cuda().pixelwise_depthwise(in.data(), kernels.data(), out.data(), batch, height, width, channels,
-                                        nullptr));
+  const AnomalyCudaDepthwise arguments{kAnomalyFloat32, in.data(), channels, nullptr, nullptr, kernels.data(),
+                                       out.data(),      channels,  batch,    height,  width,   channels};
+  CHECK_CUDA(cuda().pixelwise_depthwise(&arguments, nullptr));
   CHECK_CUDA(cuda().pixelwise_depthwise_backward(grad_in.data(), in.data(), kernels.data(),
                                                  grad_input_out.data(), grad_weights_out.data(), batch,
                                                  height, width, channels, nullptr));
@@ -64,8 +83,8 @@ void difference(int height, int width, int channels, bool sum, size_t offset) {
   std::vector<float> expected(pixels);
   anomaly::channel_difference(a.data(), b.data(), height, width, channels, sum, expected.data());
   DeviceArray<float> a_in(a, offset), b_in(b, offset), out(pixels);
-  CHECK_CUDA(
-      cuda().channel_difference(a_in.data(), b_in.data(), height, width, channels, sum, out.data(), nullptr));
+  CHECK_CUDA(cuda().channel_difference(kAnomalyFloat32, a_in.data(), b_in.data(), 1, height, width, channels,
+                                       sum, out.data(), nullptr));
   CHECK_SAME(out.host(), expected);
 }
 
@@ -122,11 +141,9 @@ TEST(cuda_uncertainty_maps_may_be_left_out) {
   DeviceArray<uint8_t> labels_out(40 * 20);
   std::vector<uint8_t> labels(40 * 20);
   anomaly::uncertainty_maps(logits.data(), 19, 40, 20, 40, 20, labels.data(), nullptr, nullptr, nullptr);
-  CHECK_CUDA(cuda().uncertainty_maps(in.data(), 19, 40, 20, 40, 20, labels_out.data(), nullptr, nullptr,
-                                     nullptr, nullptr));
+  CHECK_CUDA(uncertainty_maps(in.data(), 19, 40, 20, 40, 20, labels_out.data(), nullptr, nullptr, nullptr));
   CHECK_SAME(labels_out.host(), labels);
-  CHECK(cuda().uncertainty_maps(in.data(), 65, 4, 4, 4, 4, labels_out.data(), nullptr, nullptr, nullptr,
-                                nullptr) != 0);
+  CHECK(uncertainty_maps(in.data(), 65, 4, 4, 4, 4, labels_out.data(), nullptr, nullptr, nullptr) != 0);
 }
 TEST(cuda_uncertainty_of_overflowed_logits) {
   const float inf = std::numeric_limits<float>::infinity(), nan = std::numeric_limits<float>::quiet_NaN();
@@ -137,8 +154,8 @@ TEST(cuda_uncertainty_of_overflowed_logits) {
   anomaly::uncertainty_maps(logits.data(), 19, 12, 9, 31, 22, nullptr, entropy.data(), distance.data(),
                             nullptr);
   DeviceArray<float> in(logits), entropy_out(count), distance_out(count);
-  CHECK_CUDA(cuda().uncertainty_maps(in.data(), 19, 12, 9, 31, 22, nullptr, entropy_out.data(),
-                                     distance_out.data(), nullptr, nullptr));
+  CHECK_CUDA(uncertainty_maps(in.data(), 19, 12, 9, 31, 22, nullptr, entropy_out.data(), distance_out.data(),
+                              nullptr));
   CHECK_SAME(entropy_out.host(), entropy);
   CHECK_SAME(distance_out.host(), distance);
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // The whole CUDA module, its sources unchanged, compiled for the CPU: cuda_runtime.h and launch.cuh are this
 // folder's.
+#define ANOMALY_CUDA_EMULATED 1
+
 #include "kernels/cuda/module.cpp"
 #include "kernels/cuda/bicubic.cu"
 #include "kernels/cuda/bounds.cu"
