@@ -10,6 +10,8 @@
 #include <string>
 #include <vector>
 
+#include "gst/plugin/cudacontext.h"
+#include "gst/plugin/devicebuffer.h"
 #include "gst/plugin/gstanomalydetect.h"
 #include "gst/plugin/gstanomalydetectcaps.h"
 #include "gst/plugin/gstanomalydetectconfig.h"
@@ -35,6 +37,8 @@ class ObjectLock {
 };
 
 struct DetectState {
+  explicit DetectState(GstElement* element) : cuda(element) {}
+
   DetectConfig config;                                // under the object lock
   EventSettings event_settings;                       // under the object lock
   bool started = false;                               // under the object lock
@@ -47,6 +51,7 @@ struct DetectState {
   DetectLateness lateness;
   EventTracker events;
   ModelSwap swap;
+  CudaElementContext cuda;
   const std::shared_ptr<DetectSignal> signal = std::make_shared<DetectSignal>();
   std::mutex model;  // held while the element starts or a bundle takes another's place
 
@@ -55,7 +60,9 @@ struct DetectState {
   // From start to stop, in the streaming thread.
   std::unique_ptr<DetectQueue> queue;
   std::unique_ptr<DetectOutput> output;
+  std::string device;  // as the property said when the element started
   GstVideoInfo info;
+  BufferKind kind = BufferKind::System;
   bool have_info = false;
   CapsWarnings warned;
 };
