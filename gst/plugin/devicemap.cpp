@@ -96,6 +96,7 @@ bool device_map_at(GstBuffer* buffer, const void** values, FrameMemory* memory) 
   GstMemory* only = buffer && gst_buffer_n_memory(buffer) == 1 ? gst_buffer_peek_memory(buffer, 0) : nullptr;
   if (!only || !gst_memory_is_type(only, kMemoryType)) return false;
   const Plane& plane = *reinterpret_cast<DeviceMap*>(only)->plane;
+  if (only->offset != 0 || only->size != plane.bytes()) return false;
   *values = plane.data.get();
   *memory = {};
   memory->kind = plane.kind;
