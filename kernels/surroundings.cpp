@@ -5,15 +5,12 @@
 #include <array>
 
 #include "kernels/resample_plane.h"
+#include "kernels/surroundings_math.h"
 
 namespace anomaly {
 namespace {
 
 constexpr int kNoLabel = 255;
-
-struct Box {
-  int left, top, right, bottom;  // the last two beyond it
-};
 
 class Votes {
  public:
@@ -43,24 +40,10 @@ class FrameLabels {
   int width_, height_;
 };
 
-int cells_in_pixels(int cells, int frame_size, int label_size) {
-  return static_cast<int>((static_cast<int64_t>(cells) * frame_size + label_size - 1) / label_size);
-}
-
-// The frame's part of the band's outer rectangle.
-Box band_of(const Box& box, const LabelMap& labels, int frame_width, int frame_height) {
-  const int width = box.right - box.left, height = box.bottom - box.top;
-  const int across = std::max(width / 4, cells_in_pixels(kBandLeast, frame_width, labels.width));
-  const int below = std::max(height / 4, cells_in_pixels(kBandLeast, frame_height, labels.height));
-  return {std::max(box.left - across, 0), box.top + height / 2, std::min(box.right + across, frame_width),
-          std::min(box.bottom + below, frame_height)};
-}
-
 int class_around(const Box& band, const FrameLabels& labels, const std::vector<uint8_t>& marks,
                  int frame_width) {
   Votes votes;
-  const int x_step = std::max((band.right - band.left + kBandSamples - 1) / kBandSamples, 1);
-  const int y_step = std::max((band.bottom - band.top + kBandSamples - 1) / kBandSamples, 1);
+  const int x_step = band_step(band.left, band.right), y_step = band_step(band.top, band.bottom);
   for (int y = band.top + y_step / 2; y < band.bottom; y += y_step)
     for (int x = band.left + x_step / 2; x < band.right; x += x_step)
       if (marks[static_cast<size_t>(y) * static_cast<size_t>(frame_width) + static_cast<size_t>(x)] == kNoRun)
@@ -99,8 +82,8 @@ std::vector<Run> runs_standing_on(const ClassSet& classes, const std::vector<Run
   std::vector<size_t> lonely;  // components without a band
   for (size_t i = 0; i < runs.size(); ++i)
     if (component[i] == i) {
-      stands_on[i] = class_around(band_of(boxes[i], labels, frame_width, frame_height), frame_labels, marks,
-                                  frame_width);
+      stands_on[i] = class_around(band_of(boxes[i], labels.width, labels.height, frame_width, frame_height),
+                                  frame_labels, marks, frame_width);
       if (stands_on[i] < 0) lonely.push_back(i);
     }
   for (const size_t one : lonely) {

@@ -7,6 +7,7 @@
 
 #include "kernels/regions.h"
 #include "kernels/statistics.h"
+#include "kernels/surroundings_math.h"
 
 namespace anomaly {
 
@@ -15,9 +16,6 @@ struct LabelMap {
   const uint8_t* labels = nullptr;
   int width = 0, height = 0;
 };
-
-// How a pixel of a run is marked.
-enum RunMark : uint8_t { kNoRun = 0, kRunKept = 1, kRunDropped = 2 };
 
 // Of `runs` (by rising row and column), those whose 8-connected component stands on one of `classes`. An
 // object that does not belong on the road is seldom segmented as road: it counts what is around its lower
@@ -31,8 +29,5 @@ enum RunMark : uint8_t { kNoRun = 0, kRunKept = 1, kRunDropped = 2 };
 std::vector<Run> runs_standing_on(const ClassSet& classes, const std::vector<Run>& runs,
                                   const LabelMap& labels, int frame_width, int frame_height,
                                   std::vector<uint8_t>& marks);
-
-inline constexpr int kBandLeast = 3;  // cells of the label map: so far a segmentation's borders may be off
-inline constexpr int kBandSamples = 64;
 
 }  // namespace anomaly

@@ -8,8 +8,9 @@ namespace anomaly::cuda {
 int map_figures(const float* map, int map_width, int x, int y, int width, int height, float* figures,
                 void* stream) {
   if (x < 0 || y < 0 || width < 1 || height < 1 || width > map_width - x) return cudaErrorInvalidValue;
-  return launch(FiguresKernel{map, map_width, x, y, width, height, reinterpret_cast<Figures*>(figures)},
-                stream);
+  return launch(
+      FiguresKernel{map, map_width, x, y, width, height, nullptr, reinterpret_cast<Figures*>(figures)},
+      stream);
 }
 
 }  // namespace anomaly::cuda

@@ -10,6 +10,11 @@
 //   Grid grid() const;                   blocks
 //   size_t shared_bytes() const;         memory that a block's threads share
 //   template <int Phase> ANOMALY_HD void run(ThreadIndex at, float* shared) const;
+// and may have
+//   unsigned items() const;  read on the device: how often the whole is to be done. Block b does b, b +
+//   grid().x,
+//                            ..., and finds the number in ThreadIndex::block_x. For work that the host does
+//                            not know the size of.
 // A thread that has nothing to do returns from run(); what it needs in the next phase it leaves in `shared`.
 #pragma once
 
@@ -37,7 +42,8 @@ struct ThreadIndex {
   unsigned block_x, block_y, thread;
 };
 
-inline constexpr int kMostBatch = 65535;  // pictures along y
+inline constexpr size_t kSharedLimit = 48 * 1024;  // what every GPU grants a block without asking
+inline constexpr int kMostBatch = 65535;           // pictures along y
 
 inline constexpr unsigned blocks_for(int64_t items, unsigned per_block) {
   return static_cast<unsigned>((items + per_block - 1) / per_block);
@@ -58,6 +64,28 @@ ANOMALY_HD inline void atomic_max(uint32_t* p, uint32_t value) {
   atomicMax(p, value);
 #else
   if (value > *p) *p = value;
+#endif
+}
+
+// The value before.
+ANOMALY_HD inline uint32_t atomic_min(uint32_t* p, uint32_t value) {
+#if defined(__CUDA_ARCH__)
+  return atomicMin(p, value);
+#else
+  const uint32_t before = *p;
+  if (value < before) *p = value;
+  return before;
+#endif
+}
+
+// The value before.
+ANOMALY_HD inline uint32_t atomic_add(uint32_t* p, uint32_t value) {
+#if defined(__CUDA_ARCH__)
+  return atomicAdd(p, value);
+#else
+  const uint32_t before = *p;
+  *p += value;
+  return before;
 #endif
 }
 

@@ -30,8 +30,16 @@ __device__ inline void run_phases(const Kernel& kernel, ThreadIndex at, float* s
 template <typename Kernel>
 __global__ void __launch_bounds__(Kernel::kThreads, 1) grid_kernel(const __grid_constant__ Kernel kernel) {
   extern __shared__ __align__(16) float shared_memory[];
-  run_phases(kernel, ThreadIndex{blockIdx.x, blockIdx.y, threadIdx.x}, shared_memory,
-             std::make_integer_sequence<int, Kernel::kPhases>());
+  constexpr auto phases = std::make_integer_sequence<int, Kernel::kPhases>();
+  if constexpr (requires { kernel.items(); }) {
+    const unsigned items = kernel.items();
+    for (unsigned item = blockIdx.x; item < items; item += gridDim.x) {
+      run_phases(kernel, ThreadIndex{item, blockIdx.y, threadIdx.x}, shared_memory, phases);
+      __syncthreads();  // the next one uses the same shared memory
+    }
+  } else {
+    run_phases(kernel, ThreadIndex{blockIdx.x, blockIdx.y, threadIdx.x}, shared_memory, phases);
+  }
 }
 
 // Queues the kernel. Returns a cudaError_t.

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "kernels/cuda/grid.h"
+#include "kernels/cuda/module_types.h"
 #include "kernels/perceptual_math.h"
 
 namespace anomaly::cuda {
@@ -106,6 +107,87 @@ struct BicubicKernel {
     }
     out[static_cast<std::ptrdiff_t>(y) * out_width + x] +=
         weight * cubic_mix(row[0], row[1], row[2], row[3], down.weight);
+  }
+};
+
+// A level's differences, and how they are upsampled.
+struct UpsampledLevel {
+  const float* in;  // batch x height x width
+  int width, height;
+  float x_scale, y_scale, weight;
+};
+
+// out = sum over the levels, in their order, of weight * bicubic upsampling; and the bounds of each picture.
+// The levels are small: their values come from the caches, and only `out` is written.
+struct PerceptualKernel {
+  static constexpr unsigned kThreads = 256;
+  static constexpr int kPhases = 3;
+  static constexpr bool kWarpPhases = false;
+
+  UpsampledLevel level[kAnomalyMostLevels];
+  int levels, batch;
+  float* out;
+  int out_width, out_height;
+  uint32_t* keys;  // ~min, max of each picture as order keys, zero before; may be null
+
+  // x: rows of all pictures, y: parts of a row.
+  Grid grid() const {
+    return {static_cast<unsigned>(batch) * static_cast<unsigned>(out_height),
+            blocks_for(out_width, kThreads)};
+  }
+  size_t shared_bytes() const { return 2 * kThreads * sizeof(uint32_t); }
+
+  template <int Phase>
+  ANOMALY_HD void run(ThreadIndex at, float* shared) const {
+    uint32_t* block_keys = reinterpret_cast<uint32_t*>(shared);
+    const int n = static_cast<int>(at.block_x / static_cast<unsigned>(out_height));
+    if constexpr (Phase == 0) {
+      const int x = static_cast<int>(at.block_y * kThreads + at.thread);
+      const int y = static_cast<int>(at.block_x % static_cast<unsigned>(out_height));
+      float sum = 0;
+      if (x < out_width) {
+        for (int l = 0; l < levels; ++l) sum += level[l].weight * upsampled(level[l], n, x, y);
+        out[(static_cast<std::ptrdiff_t>(n) * out_height + y) * out_width + x] = sum;
+      }
+      const bool counts = x < out_width && sum == sum;
+      block_keys[at.thread] = counts ? ~order_key(sum) : 0;
+      block_keys[kThreads + at.thread] = counts ? order_key(sum) : 0;
+    }
+    if (!keys) return;
+    if constexpr (Phase == 1) fold_keys(at.thread, block_keys);
+    if constexpr (Phase == 2) publish_keys(at.thread, block_keys, keys + 2 * static_cast<std::ptrdiff_t>(n));
+  }
+
+ private:
+  ANOMALY_HD static float upsampled(const UpsampledLevel& l, int n, int x, int y) {
+    const CubicSource across = cubic_source(x, l.x_scale, l.width),
+                      down = cubic_source(y, l.y_scale, l.height);
+    float row[4];
+    ANOMALY_UNROLL
+    for (int t = 0; t < 4; ++t) {
+      const float* source =
+          l.in + (static_cast<std::ptrdiff_t>(n) * l.height + clamped(down.first + t, l.height)) * l.width;
+      row[t] = cubic_mix(source[clamped(across.first, l.width)], source[clamped(across.first + 1, l.width)],
+                         source[clamped(across.first + 2, l.width)],
+                         source[clamped(across.first + 3, l.width)], across.weight);
+    }
+    return cubic_mix(row[0], row[1], row[2], row[3], down.weight);
+  }
+
+  // 256 keys of either bound to 32, then to 1.
+  ANOMALY_HD static void fold_keys(unsigned thread, uint32_t* block_keys) {
+    if (thread >= 64) return;
+    uint32_t* mine = block_keys + (thread / 32) * kThreads + thread % 32;
+    for (unsigned i = 32; i < kThreads; i += 32) mine[0] = mine[i] > mine[0] ? mine[i] : mine[0];
+  }
+  ANOMALY_HD static void publish_keys(unsigned thread, const uint32_t* block_keys, uint32_t* pair) {
+    if (thread >= 2) return;
+    uint32_t most = 0;
+    for (unsigned i = 0; i < 32; ++i) {
+      const uint32_t key = block_keys[thread * kThreads + i];
+      most = key > most ? key : most;
+    }
+    atomic_max(pair + thread, most);
   }
 };
 

@@ -15,4 +15,8 @@ int quantize_perceptual(const float* map, int64_t count, const float* bounds, ui
   return launch(QuantizeKernel<MapKind::Perceptual>(map, count, bounds, out), stream);
 }
 
+int quantize_scores(const float* map, int64_t count, uint8_t* out, void* stream) {
+  return launch(QuantizeKernel<MapKind::Scores>(map, count, nullptr, out), stream);
+}
+
 }  // namespace anomaly::cuda

@@ -7,7 +7,7 @@
 
 namespace anomaly::cuda {
 
-enum class MapKind : int { Entropy, Distance, Perceptual };
+enum class MapKind : int { Entropy, Distance, Perceptual, Scores };
 
 struct alignas(4) Bytes4 {
   uint8_t v[4];
@@ -21,7 +21,7 @@ struct QuantizeKernel {
 
   const float* map;
   int64_t count;
-  const float* bounds;  // min, max
+  const float* bounds;  // min, max; not looked at for scores
   uint8_t* out;
   bool wide;
 
@@ -39,7 +39,8 @@ struct QuantizeKernel {
   ANOMALY_HD void run(ThreadIndex at, float*) const {
     const int64_t i = 4 * (static_cast<int64_t>(at.block_x) * kThreads + at.thread);
     if (i >= count) return;
-    const Quantizer q = quantizer({bounds[0], bounds[1]});
+    Quantizer q;
+    if constexpr (Kind != MapKind::Scores) q = quantizer({bounds[0], bounds[1]});
     if (wide && i + 4 <= count) {
       const Floats<4> f = load<4>(map + i);
       *reinterpret_cast<Bytes4*>(out +
@@ -56,6 +57,7 @@ struct QuantizeKernel {
     return perceptual_quantizer(b);
   }
   ANOMALY_HD static float share(float v, Quantizer q) {
+    if constexpr (Kind == MapKind::Scores) return v;
     if constexpr (Kind == MapKind::Entropy) return entropy_share(v, q);
     if constexpr (Kind == MapKind::Distance) return distance_share(v, q);
     return perceptual_share(v, q);

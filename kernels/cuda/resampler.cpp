@@ -32,10 +32,22 @@ Offsets append(std::vector<unsigned char>& bytes, const ResampleFilter& filter) 
   return {first, count, fixed, append(bytes, filter.weight)};
 }
 
+// The first and the last of neighbouring output samples reach furthest.
+int widest_span(const ResampleFilter& filter) {
+  constexpr int kTile = RowGrid::kThreads;
+  int most = 0;
+  for (int begin = 0; begin < filter.out_size; begin += kTile) {
+    const auto last = static_cast<size_t>(std::min(begin + kTile, filter.out_size) - 1);
+    most = std::max(most, filter.first[last] + filter.count[last] - filter.first[static_cast<size_t>(begin)]);
+  }
+  return most;
+}
+
 FilterTables tables(const ResampleFilter& filter, const unsigned char* base, const Offsets& at) {
   return {filter.in_size,
           filter.out_size,
           filter.taps,
+          widest_span(filter),
           reinterpret_cast<const int*>(base + at.first),
           reinterpret_cast<const int*>(base + at.count),
           reinterpret_cast<const int32_t*>(base + at.fixed),

@@ -11,8 +11,6 @@
 
 namespace anomaly::cuda {
 
-inline constexpr size_t kSharedLimit = 48 * 1024;  // what every GPU grants without asking
-
 // Staged = false where the logits under a block do not fit into shared memory (the maps are much smaller than
 // the logits): each thread then reads its four neighbours itself.
 template <typename T, bool Staged>

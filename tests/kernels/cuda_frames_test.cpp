@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 #include <limits>
+#include <memory>
 #include <vector>
 
 #include "kernels/heatmap.h"
@@ -12,23 +13,16 @@
 #include "kernels/resize.h"
 #include "kernels/statistics.h"
 #include "tests/kernels/cuda_device.h"
+#include "tests/kernels/cuda_frames.h"
 #include "tests/kernels/random_values.h"
-#include "tests/kernels/twin_frame.h"
 
 using namespace anomaly;
 using check::cuda;
 using check::DeviceArray;
+using check::Resampler;
 using check::TwinFrame;
 
 namespace {
-
-struct Resampler {
-  AnomalyCudaResampler* resampler = nullptr;
-  Resampler(int in_width, int in_height, int width, int height) {
-    CHECK_CUDA(cuda().resampler_create(in_width, in_height, width, height, &resampler));
-  }
-  ~Resampler() { cuda().resampler_destroy(resampler); }
-};
 
 void ingest(const PixelFormatInfo& info, int in_width, int in_height, int width, int height, uint64_t seed) {
   TwinFrame frame(info, in_width, in_height, seed);

@@ -9,8 +9,8 @@
 #include "kernels/paint_list.h"
 #include "kernels/pixel_format.h"
 #include "tests/kernels/cuda_device.h"
+#include "tests/kernels/cuda_frames.h"
 #include "tests/kernels/random_values.h"
-#include "tests/kernels/twin_frame.h"
 
 using namespace anomaly;
 using check::cuda;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Stands in for the module's launch.cuh: runs a kernel's blocks one after the other, and within a block one
-// phase's threads one after the other.
+// phase's threads one after the other. Nothing may depend on an order: every second launch has its blocks
+// backwards, every second block its threads.
 #pragma once
 
 #include <cuda_runtime.h>
@@ -16,7 +17,6 @@ namespace anomaly::cuda {
 template <typename Kernel, int... Phases>
 void run_block(const Kernel& kernel, unsigned x, unsigned y, float* shared,
                std::integer_sequence<int, Phases...>) {
-  // A phase must not depend on the order of its threads: every second block runs them backwards.
   const bool backwards = (x + y) % 2 == 1;
   const auto phase = [&](auto number) {
     for (unsigned i = 0; i < Kernel::kThreads; ++i) {
@@ -37,11 +37,20 @@ int launch(const Kernel& kernel, void*) {
   // Just as large as asked for, so that a memory checker sees what reaches beyond; never zero, as on a GPU.
   float* shared = static_cast<float*>(std::malloc(bytes + 1));
   if (!shared) return cudaErrorMemoryAllocation;
-  for (unsigned y = 0; y < grid.y; ++y)
-    for (unsigned x = 0; x < grid.x; ++x) {
+  static thread_local bool backwards = false;
+  const unsigned items = [&] {
+    if constexpr (requires { kernel.items(); })
+      return kernel.items();
+    else
+      return grid.x;
+  }();
+  for (unsigned j = 0; j < grid.y; ++j)
+    for (unsigned i = 0; i < items; ++i) {
       std::memset(shared, 0xa5, bytes);
-      run_block(kernel, x, y, shared, std::make_integer_sequence<int, Kernel::kPhases>());
+      run_block(kernel, backwards ? items - 1 - i : i, backwards ? grid.y - 1 - j : j, shared,
+                std::make_integer_sequence<int, Kernel::kPhases>());
     }
+  backwards = !backwards;
   std::free(shared);
   return cudaSuccess;
 }
