@@ -192,7 +192,7 @@ void BatchSteps::segment(SegmentationNetwork& network, const at::Tensor& frames,
   arguments.in_height = size_of(logits, 2);
   arguments.out_width = static_cast<int>(width_);
   arguments.out_height = static_cast<int>(height_);
-  arguments.align_corners = 1;
+  arguments.align_corners = network.align_corners() ? 1 : 0;
   arguments.labels = labels.mutable_data_ptr<uint8_t>();
   arguments.entropy = needs.entropy ? entropy.mutable_data_ptr<float>() : nullptr;
   arguments.distance = needs.distance ? distance.mutable_data_ptr<float>() : nullptr;
