@@ -10,6 +10,7 @@ std::shared_ptr<const DetectModel> open_detect_model(const DetectConfig& config)
   options.bundle = config.model;
   options.device = config.device;
   options.threads = config.threads;
+  options.precision = static_cast<Precision>(config.precision);
   auto model = std::make_shared<DetectModel>();
   model->share = EngineRegistry::of_process().share(options, config.streams.engine_id, config.streams.caller);
   model->engine = std::shared_ptr<Engine>(model->share, &model->share->engine());
@@ -39,6 +40,11 @@ void ModelSwap::stop() {
   running_ = false;
   ++run_;
   unused.swap(ready_);
+}
+
+void ModelSwap::move_to(const std::string& device) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  config_.device = device;
 }
 
 bool ModelSwap::offer(const std::string& path, const RegionConfig& regions) {

@@ -7,6 +7,7 @@
 
 #include "kernels/cuda/module_types.h"
 #include "kernels/frame_view.h"
+#include "kernels/paint_list.h"
 
 namespace anomaly::cuda {
 
@@ -75,4 +76,8 @@ int blend_heatmap(const MutableFrameView* frame, const float* map, int map_width
                   int y, int width, int height, const uint8_t* lut, float opacity, float threshold,
                   void* stream);
 
+int painter_create(AnomalyCudaPainter** painter);
+void painter_destroy(AnomalyCudaPainter* painter);
+int paint(AnomalyCudaPainter* painter, const MutableFrameView* frame, const PaintStep* steps, size_t count,
+          const ScoreMap* map, int map_on_host, void* stream);
 }  // namespace anomaly::cuda

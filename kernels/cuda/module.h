@@ -21,6 +21,7 @@
 
 #include "kernels/cuda/module_types.h"
 #include "kernels/frame_view.h"
+#include "kernels/paint_list.h"
 
 // Raised with every change of the table or of its types.
 inline constexpr int kAnomalyCudaAbi = 2;
@@ -137,6 +138,16 @@ struct AnomalyCudaKernels {
   int (*blend_heatmap)(const anomaly::MutableFrameView* frame, const float* map, int map_width,
                        int map_height, int x, int y, int width, int height, const uint8_t* lut, float opacity,
                        float threshold, void* stream);
+
+  // paint_list.h. A painter belongs to the device that is current when it is created, serves one thread at a
+  // time, and may be destroyed while what it queued still runs (it waits). *painter is null after an error.
+  int (*painter_create)(AnomalyCudaPainter** painter);
+  void (*painter_destroy)(AnomalyCudaPainter* painter);
+  // `frame`, `steps` with their masks and colours, and `map` itself are host memory and read before this
+  // returns; the frame's planes, and the map's values unless `map_on_host`, are on the device.
+  int (*paint)(AnomalyCudaPainter* painter, const anomaly::MutableFrameView* frame,
+               const anomaly::PaintStep* steps, size_t count, const anomaly::ScoreMap* map, int map_on_host,
+               void* stream);
 };
 
 using AnomalyCudaModuleEntry = const AnomalyCudaKernels* (*)(int abi);
