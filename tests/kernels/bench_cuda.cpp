@@ -2,7 +2,8 @@
 // Times the CUDA kernels on a GPU and sets their bytes (cuda_bytes.h) against a measured copy. Prints a
 // table; not a test.
 //
-//   bench_cuda [float32|float16|bfloat16] [BATCH] [REPEATS]     default: bfloat16 1 20
+//   bench_cuda [float32|float16|bfloat16] [BATCH] [REPEATS]     default: bfloat16 1 20; REPEATS 0: the bytes
+//   alone
 //
 // Sizes are those of the published framework: a 1920x1080 NV12 frame, 1024x512 for segmentation, maps of
 // 512x256. Each time is the median of REPEATS runs, between two events, after a copy that pushes everything
@@ -171,6 +172,34 @@ void bench_synthesis(const Sizes& s, const Table& table) {
   g.residual = weights.at<char>() + values * element;
   table.row("gate, activation, norm, shortcut", cuda_bytes::gate(pixels, channels, s.element, true),
             [&] { return cuda->gate(&g, nullptr); });
+  const AnomalyCudaModulate m{s.type,
+                              x.at(),
+                              weights.at(),
+                              d.scale,
+                              d.shift,
+                              0,
+                              kAnomalySelu,
+                              1.0f,
+                              out.at(),
+                              s.batch,
+                              static_cast<int64_t>(s.map_width) * s.map_height,
+                              channels};
+  table.row("modulation by a map, SELU", cuda_bytes::modulate(pixels, channels, s.element),
+            [&] { return cuda->modulate(&m, nullptr); });
+  const size_t strips = (static_cast<size_t>(m.pixels) + kAnomalyStrip - 1) / kAnomalyStrip;
+  const Memory sums(static_cast<size_t>(s.batch) * strips * 2 * channels * sizeof(double)),
+      norm(static_cast<size_t>(s.batch) * 2 * channels * sizeof(float));
+  const AnomalyCudaInstanceNorm i{s.type,
+                                  x.at(),
+                                  s.batch,
+                                  m.pixels,
+                                  channels,
+                                  1e-5,
+                                  sums.at<double>(),
+                                  norm.at<float>(),
+                                  norm.at<float>() + s.batch * channels};
+  table.row("instance norm", cuda_bytes::instance_norm(pixels, channels, s.element),
+            [&] { return cuda->instance_norm(&i, nullptr); });
 }
 
 void bench_comparison(const Sizes& s, const Table& table) {
@@ -192,6 +221,10 @@ void bench_comparison(const Sizes& s, const Table& table) {
   table.row("channel difference, 64 channels", cuda_bytes::channel_difference(pixels, 64, s.element), [&] {
     return cuda->channel_difference(s.type, a.at(), b.at(), s.batch, s.map_height, s.map_width, 64, 0,
                                     room.at<float>(), nullptr);
+  });
+  table.row("correlation, 64 channels", cuda_bytes::correlation(pixels, 64, s.element), [&] {
+    return cuda->correlation(s.type, a.at(), b.at(), s.batch, s.map_height, s.map_width, 64, room.at(),
+                             nullptr);
   });
   bytes += cuda_bytes::upsampled(differences, pixels);
   const AnomalyCudaPerceptual p{s.type,      levels.data(),    5,
@@ -249,15 +282,17 @@ void bench_scores(const Sizes& s, const Table& table) {
   q.label_height = s.height;
   q.threshold = 0.5f;
   const double label_bytes = static_cast<double>(s.width) * s.height / 12;
-  const Bytes counted =
-      cuda_bytes::statistics(s.map_width, s.map_height, s.frame_width, s.frame_height, label_bytes);
+  const auto counted = [&](bool by_class) {
+    return cuda_bytes::statistics(s.map_width, s.map_height, s.frame_width, s.frame_height, label_bytes,
+                                  by_class);
+  };
   const auto launch = [&] {
     return cuda->map_statistics(workspace, &q, figures.at<AnomalyCudaFigures>(), nullptr);
   };
-  table.row("statistics and regions", counted, launch);
+  table.row("statistics and regions", counted(false), launch);
   uint8_t classes[256] = {1, 1};
   q.classes = classes;
-  table.row("the same, standing on classes", counted, launch);
+  table.row("the same, standing on classes", counted(true), launch);
   cuda->statistics_destroy(workspace);
 }
 
@@ -268,14 +303,14 @@ int main(int argc, char** argv) {
   const std::string type = argc > 1 ? argv[1] : "bfloat16";
   const auto* const found = std::find(std::begin(names), std::end(names), type);
   const int batch = argc > 2 ? std::atoi(argv[2]) : 1, repeats = argc > 3 ? std::atoi(argv[3]) : 20;
-  if (found == std::end(names) || batch < 1 || batch > 64 || repeats < 1 || argc > 4) {
+  if (found == std::end(names) || batch < 1 || batch > 64 || repeats < 0 || argc > 4) {
     std::fprintf(stderr, "usage: bench_cuda [float32|float16|bfloat16] [BATCH 1..64] [REPEATS]\n");
     return 2;
   }
   bench::load();
   demand(cuda->set_device(0), "choosing the device");
   const bool emulated = cuda->emulated != 0;
-  const int divide = emulated ? 4 : 1;
+  const int divide = emulated && repeats > 0 ? 4 : 1;
   const Sizes sizes{batch,
                     type == "float32" ? 4 : 2,
                     static_cast<AnomalyCudaType>(found - std::begin(names)),
@@ -285,27 +320,30 @@ int main(int argc, char** argv) {
                     512 / divide,
                     512 / divide,
                     256 / divide};
-  if (emulated)
+  if (emulated && repeats > 0) {
     std::printf("No GPU: every kernel runs on the CPU, thread after thread. The times mean nothing.\n");
-  else {
+  } else if (!emulated) {
     int major = 0, minor = 0;
     demand(cuda->compute_capability(0, &major, &minor), "asking for the device");
     std::printf("Device 0, compute capability %d.%d\n", major, minor);
   }
   const size_t block = emulated ? size_t{1} << 20 : size_t{256} << 20;
   const Clock clock(block);
-  const Memory from(block), to(block);
-  const double copy_us =
-      clock.time(repeats, [&] { return cuda->copy_on_device(to.at(), from.at(), block, nullptr); });
-  const double copy_rate = 2 * static_cast<double>(block) / copy_us * 1e-3;
-  std::printf("%s, batch %d, frame %dx%d; copy: %.1f GB/s read and written\n", type.c_str(), batch,
-              sizes.frame_width, sizes.frame_height, copy_rate);
+  std::printf("%s, batch %d, frame %dx%d", type.c_str(), batch, sizes.frame_width, sizes.frame_height);
+  double copy_rate = 0;
+  if (repeats > 0) {
+    const Memory from(block), to(block);
+    copy_rate = 2 * static_cast<double>(block) * 1e-3 /
+                clock.time(repeats, [&] { return cuda->copy_on_device(to.at(), from.at(), block, nullptr); });
+    std::printf("; copy: %.1f GB/s read and written", copy_rate);
+  }
+  std::printf("\n");
   const Table table(clock, repeats, copy_rate);
   bench_pictures(sizes, table);
   bench_segmentation(sizes, table);
   bench_synthesis(sizes, table);
   bench_comparison(sizes, table);
   bench_scores(sizes, table);
-  if (emulated) std::printf("No GPU: the times above mean nothing.\n");
+  if (emulated && repeats > 0) std::printf("No GPU: the times above mean nothing.\n");
   return 0;
 }

@@ -117,6 +117,10 @@ class Table {
     std::printf("%-34s %9s %10s %10s %9s %9s %7s\n", "", "", "", "", "GB/s", "GB/s", "%");
   }
   void row(const char* name, const cuda_bytes::Bytes& bytes, const std::function<int()>& launch) const {
+    if (repeats_ == 0) {
+      std::printf("%-34s %9s %10.3f %10.3f\n", name, "", bytes.least * 1e-6, bytes.asked * 1e-6);
+      return;
+    }
     const double us = clock_.time(repeats_, launch);
     const double least = bytes.least / us * 1e-3, asked = bytes.asked / us * 1e-3;
     std::printf("%-34s %9.1f %10.3f %10.3f %9.1f %9.1f %7.1f\n", name, us, bytes.least * 1e-6,

@@ -75,6 +75,18 @@ inline Bytes gate(double pixels, int channels, int element, bool residual) {
   return once(pixels * channels * element * (residual ? 4 : 3));
 }
 
+inline Bytes modulate(double pixels, int channels, int element) {
+  return once(pixels * channels * element * 4);
+}
+// Sums of strips of 512 pixels, two doubles a channel, written and read.
+inline Bytes instance_norm(double pixels, int channels, int element) {
+  const double in = pixels * channels * element;
+  return {in, in + 2 * 16 * channels * (pixels / 512)};
+}
+
+inline Bytes correlation(double pixels, int channels, int element) {
+  return once(pixels * (2.0 * channels + 1) * element);
+}
 inline Bytes channel_difference(double pixels, int channels, int element) {
   return once(pixels * (2.0 * channels * element + 4));
 }
@@ -95,11 +107,15 @@ inline Bytes ensemble(double pixels, int element, double maps, bool dissimilarit
   return once(pixels * (2 * element + maps + (dissimilarity ? 8 : 4)));
 }
 
-// Without a mask or classes, few pixels over the threshold. Asked: the map after the horizontal pass, written
+// Without a mask, few pixels over the threshold. Asked: the map after the horizontal pass, written
 // and read; four passes over the map for its figures; a count a row of the frame.
-inline Bytes statistics(int map_width, int map_height, int frame_width, int frame_height, double labels) {
+// With classes: a mark a pixel, cleared, read and written.
+inline Bytes statistics(int map_width, int map_height, int frame_width, int frame_height, double labels,
+                        bool classes) {
   const double map = 4.0 * map_width * map_height;
-  return {map + labels, map + 2 * 4.0 * map_height * frame_width + 4 * map + 4.0 * frame_height + labels};
+  const double marks = classes ? 3.0 * frame_width * frame_height : 0;
+  return {map + labels,
+          map + 2 * 4.0 * map_height * frame_width + 4 * map + 4.0 * frame_height + labels + marks};
 }
 
 inline Bytes heatmap(double frame, double map) {
