@@ -28,12 +28,13 @@ int channel_difference(AnomalyCudaType type, const void* a, const void* b, int b
 }
 
 int correlation(AnomalyCudaType type, const void* a, const void* b, int batch, int height, int width,
-                int channels, void* out, void* stream) {
+                int channels, int mean, void* out, void* stream) {
   if (batch < 0 || height < 0 || width < 0 || channels < 1) return cudaErrorInvalidValue;
   const int64_t pixels = static_cast<int64_t>(batch) * height * width;
   return with_type(type, [&](auto element) {
     using T = decltype(element);
-    return sum_channels<T>(a, b, pixels, channels, Correlation<T>{static_cast<T*>(out)}, stream);
+    return sum_channels<T>(a, b, pixels, channels,
+                           Correlation<T>{mean_scale(channels, mean == 0), static_cast<T*>(out)}, stream);
   });
 }
 

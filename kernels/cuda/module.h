@@ -110,9 +110,10 @@ struct AnomalyCudaKernels {
   // perceptual.h. a, b: batch x height x width x channels of `type`.
   int (*channel_difference)(AnomalyCudaType type, const void* a, const void* b, int batch, int height,
                             int width, int channels, int sum, float* out, void* stream);
-  // Sum over channels of a * b, one value of `type` a pixel; beyond float16's range its largest number.
+  // Sum (mean: divided by their number) over channels of a * b, one value of `type` a pixel; beyond float16's
+  // range its largest number.
   int (*correlation)(AnomalyCudaType type, const void* a, const void* b, int batch, int height, int width,
-                     int channels, void* out, void* stream);
+                     int channels, int mean, void* out, void* stream);
   int (*accumulate_upsampled_bicubic)(const float* in, int in_width, int in_height, float weight, float* out,
                                       int out_width, int out_height, void* stream);
   // All levels of a network: what the two above give one level after the other, but in one pass over `out`.

@@ -19,10 +19,12 @@ struct AbsoluteDifference {
 };
 template <typename T>
 struct Correlation {
+  float divisor;
   T* out;
 
   ANOMALY_HD static float term(float a, float b) { return a * b; }
   ANOMALY_HD void finish(int64_t pixel, float sum) const {
+    sum = sum / divisor;
     if constexpr (std::is_same_v<T, Half>) sum = max_of(min_of(sum, kHalfLargest), -kHalfLargest);
     out[pixel] = anomaly::narrowed<T>(sum);
   }

@@ -223,7 +223,7 @@ void bench_comparison(const Sizes& s, const Table& table) {
                                     room.at<float>(), nullptr);
   });
   table.row("correlation, 64 channels", cuda_bytes::correlation(pixels, 64, s.element), [&] {
-    return cuda->correlation(s.type, a.at(), b.at(), s.batch, s.map_height, s.map_width, 64, room.at(),
+    return cuda->correlation(s.type, a.at(), b.at(), s.batch, s.map_height, s.map_width, 64, 0, room.at(),
                              nullptr);
   });
   bytes += cuda_bytes::upsampled(differences, pixels);

@@ -95,7 +95,7 @@ void instance(int batch, int64_t pixels, int channels, size_t offset) {
 
 // In the order of the 64 lanes (perceptual_math.h).
 template <typename T>
-void correlated(int batch, int height, int width, int channels, float size, size_t offset) {
+void correlated(int batch, int height, int width, int channels, bool mean, float size, size_t offset) {
   const auto c_count = static_cast<size_t>(channels);
   const size_t pixels = static_cast<size_t>(batch) * static_cast<size_t>(height) * static_cast<size_t>(width);
   const std::vector<float> a = rounded_to<T>(random_floats(pixels * c_count, 1, -size, 2 * size)),
@@ -106,10 +106,11 @@ void correlated(int batch, int height, int width, int channels, float size, size
     for (size_t c = 0; c < c_count; ++c) lane[c % 64] += a[p * c_count + c] * b[p * c_count + c];
     for (size_t half = 32; half > 0; half /= 2)
       for (size_t i = 0; i < half; ++i) lane[i] += lane[i + half];
+    if (mean) lane[0] /= static_cast<float>(channels);
     expected[p] = std::is_same_v<T, Half> ? std::clamp(lane[0], -65504.0f, 65504.0f) : lane[0];
   }
   DeviceArray<T> a_in(narrowed_all<T>(a), offset), b_in(narrowed_all<T>(b), offset), out(pixels);
-  CHECK_CUDA(cuda().correlation(kTypeOf<T>, a_in.data(), b_in.data(), batch, height, width, channels,
+  CHECK_CUDA(cuda().correlation(kTypeOf<T>, a_in.data(), b_in.data(), batch, height, width, channels, mean,
                                 out.data(), nullptr));
   CHECK_SAME(widened_all(out.host()), rounded_to<T>(expected));
 }
@@ -148,9 +149,9 @@ TEST(cuda_instance_norm_of_every_type) {
 TEST(cuda_correlation_of_every_type) {
   check::with_every_type([](auto element) {
     using T = decltype(element);
-    correlated<T>(2, 7, 9, 64, 1, 0);
-    correlated<T>(1, 3, 5, 200, 1, 0);
-    correlated<T>(1, 3, 5, 70, 1, 1);
-    correlated<T>(1, 5, 5, 512, 60, 0);  // beyond float16
+    correlated<T>(2, 7, 9, 64, false, 1, 0);
+    correlated<T>(1, 3, 5, 200, true, 1, 0);
+    correlated<T>(1, 3, 5, 70, true, 1, 1);
+    correlated<T>(1, 5, 5, 512, false, 60, 0);  // beyond float16
   });
 }
