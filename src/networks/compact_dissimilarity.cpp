@@ -50,8 +50,8 @@ at::Tensor spade_selu(const at::Tensor& x, const at::Tensor& gamma_beta, bool fu
 // product), the fused features.
 at::Tensor join(const at::Tensor& below, const at::Tensor& real, const at::Tensor& painted,
                 const at::Tensor& fused) {
-  const at::Tensor correlation = current_compute().gpu() ? device_ops::correlation(real, painted, true)
-                                                         : (real * painted).mean(1, true);
+  const at::Tensor correlation =
+      current_compute().gpu() ? device_ops::correlation(real, painted, true) : (real * painted).mean(1, true);
   if (!below.defined()) return at::cat({correlation, fused}, 1);
   return at::cat({at::upsample_nearest2d(below, fused.sizes().slice(2)), correlation, fused}, 1);
 }

@@ -30,8 +30,7 @@ at::Tensor as_activation(const at::Tensor& x) {
 
 at::Tensor scale_shift(const at::Tensor& x, const at::Tensor& scale, const at::Tensor& shift,
                        Activation activation) {
-  return as_activation(
-      activate(at::addcmul(beside(shift), x.to(at::kFloat), beside(scale)), activation));
+  return as_activation(activate(at::addcmul(beside(shift), x.to(at::kFloat), beside(scale)), activation));
 }
 
 void gate_in_place(at::Tensor& x, const at::Tensor& gate, const at::Tensor& scale, const at::Tensor& shift) {

@@ -8,7 +8,7 @@
 #include <cstring>
 #include <vector>
 
-#include <ATen/core/Tensor.h>
+#include <ATen/TensorOperators.h>
 
 #include "kernels/ingest.h"
 #include "kernels/pixel_format.h"
@@ -284,7 +284,8 @@ TEST(frames_in_the_wrong_place_are_refused) {
   auto gpu = open("cuda"), cpu = open("cpu");
   const Frame frame(PixelFormat::NV12, 96, 54, 5);
   CHECK_THROWS(gpu->ingest(frame.view, on_gpu(3), 0, 0), Error, "of GPU 3, and the engine computes on GPU 0");
-  CHECK_THROWS(cpu->ingest(frame.view, on_gpu(), 0, 0), Error, "and the engine computes on cpu: use device=cuda");
+  CHECK_THROWS(cpu->ingest(frame.view, on_gpu(), 0, 0), Error,
+               "and the engine computes on cpu: use device=cuda");
   CHECK_THROWS(gpu->ingest(frame.view, on_gpu(), 8, 8), Error, "outside 32 to 8192");
   FrameView broken = frame.view;
   broken.plane[1] = nullptr;
