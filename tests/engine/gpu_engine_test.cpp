@@ -109,9 +109,12 @@ bool holds(const std::string& text, const char* part) {
 }  // namespace
 
 TEST(the_model_says_where_and_with_what_it_is_computed) {
-  CHECK_EQ(open("cuda")->model().device, "cuda:0 (emulated)");
-  CHECK_EQ(open("cuda", Precision::BFloat16)->model().precision, "bfloat16");
-  CHECK_EQ(open("cpu")->model().precision, "float32");
+  const auto model = [](const char* device, Precision precision = Precision::Auto) {
+    return open(device, precision)->model();
+  };
+  CHECK_EQ(model("cuda").device, "cuda:0 (emulated)");
+  CHECK_EQ(model("cuda", Precision::BFloat16).precision, "bfloat16");
+  CHECK_EQ(model("cpu").precision, "float32");
   CHECK_THROWS(open("cpu", Precision::Float16), Error, "is for GPUs");
 }
 
