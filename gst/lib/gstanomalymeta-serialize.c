@@ -2,7 +2,8 @@
 /* GstAnomalyMeta as bytes, for files, sockets and other processes. Everything is little endian:
  *
  *   "GANM", u32 version, u64 size of all
- *   f64 score, max, mean, share, threshold, inference_ms; u32 age; i32 x, y, width, height
+ *   f64 score, max, mean, share, threshold, inference_ms; u32 age; from version 3 on u32 surface;
+ *     i32 x, y, width, height
  *   string method, model
  *   u8 whether there is a map, then that as a plane
  *   u32 further planes, then each: string name; u8 type; u32 width, height, channels; the values
@@ -10,16 +11,19 @@
  *     u64 first_seen; u32 age
  *
  * where a string is u16 length and UTF-8 without a terminator, length 0xffff = NULL. Version 1 had no
- * first_seen and no age: read as unknown and 0. What is read may come from anyone: every length is checked
- * against what is left before anything is allocated, so memory stays within a small multiple of the input's
- * size. */
+ * first_seen and no age of regions: read as unknown and 0. Version 3 is written only where there is a surface
+ * to name, so that what reads version 2 goes on reading all else. What is read may come from anyone: every
+ * length is checked against what is left before anything is allocated, so memory stays within a small
+ * multiple of the input's size. */
 #include <string.h>
 
 #include "gst/lib/gstanomalymeta-private.h"
 
 #define MAGIC "GANM"
-#define VERSION 2
+#define VERSION 3
+#define VERSION_WITHOUT_SURFACE 2
 #define OLDEST_VERSION 1
+#define MOST_SURFACES 4096
 #define NO_STRING 0xffff
 #define LONGEST_STRING 1024
 #define MOST_PLANES 64
@@ -101,12 +105,16 @@ static gboolean put_plane(GByteArray* out, const GstAnomalyPlane* plane) {
   const guint values = out->len;
   if (size == 0 || size > G_MAXINT32 || out->len > G_MAXINT32 - size) return FALSE;
   g_byte_array_set_size(out, out->len + (guint)size);
-  if (gst_buffer_extract(plane->data, 0, out->data + values, size) != size) {
+  if (gst_anomaly_values_read(plane->data, 0, out->data + values, size) != size) {
     g_byte_array_set_size(out, start);
     return FALSE;
   }
   if (plane->type == GST_ANOMALY_PLANE_F32) swap_floats(out->data + values, size);
   return TRUE;
+}
+
+static guint8 version_of(const GstAnomalyMeta* meta) {
+  return meta->surface == 0 ? VERSION_WITHOUT_SURFACE : VERSION;
 }
 
 /**
@@ -125,7 +133,7 @@ GBytes* gst_anomaly_meta_serialize(const GstAnomalyMeta* meta) {
   g_return_val_if_fail(meta != NULL, NULL);
   GByteArray* out = g_byte_array_new();
   g_byte_array_append(out, (const guint8*)MAGIC, 4);
-  put_u32(out, VERSION);
+  put_u32(out, version_of(meta));
   put_u64(out, 0); /* the size, once it is known */
   put_f64(out, meta->score);
   put_f64(out, meta->max);
@@ -134,6 +142,7 @@ GBytes* gst_anomaly_meta_serialize(const GstAnomalyMeta* meta) {
   put_f64(out, meta->threshold);
   put_f64(out, meta->inference_ms);
   put_u32(out, meta->age);
+  if (meta->surface != 0) put_u32(out, meta->surface);
   put_box(out, meta->x, meta->y, meta->width, meta->height);
   put_string(out, meta->method);
   put_string(out, meta->model);
@@ -332,6 +341,13 @@ static void take_header(Reader* in, gsize size) {
   if (take_u64(in) != size) reject(in, "it was cut off, or has something behind it");
 }
 
+static guint take_surface(Reader* in) {
+  if (in->version <= VERSION_WITHOUT_SURFACE) return 0;
+  const guint32 surface = take_u32(in);
+  if (surface >= MOST_SURFACES) reject(in, "it is of a picture that no buffer holds");
+  return surface;
+}
+
 const gchar* gst_anomaly_meta_read(GstAnomalyMeta* meta, const guint8* data, gsize size) {
   Reader in = {data, size, 0, NULL};
   take_header(&in, size);
@@ -342,6 +358,7 @@ const gchar* gst_anomaly_meta_read(GstAnomalyMeta* meta, const guint8* data, gsi
   meta->threshold = take_f64(&in);
   meta->inference_ms = take_f64(&in);
   meta->age = take_u32(&in);
+  meta->surface = take_surface(&in);
   take_box(&in, &meta->x, &meta->y, &meta->width, &meta->height);
   meta->method = take_string(&in);
   meta->model = take_string(&in);
@@ -390,7 +407,7 @@ gboolean gst_anomaly_meta_serialize_func(const GstMeta* meta, GstByteArrayInterf
   const guint8* start = g_bytes_get_data(bytes, &size);
   const gboolean done = gst_byte_array_interface_append_data(data, start, size);
   g_bytes_unref(bytes);
-  *version = VERSION;
+  *version = version_of((const GstAnomalyMeta*)meta);
   return done;
 }
 

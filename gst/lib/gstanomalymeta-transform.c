@@ -112,6 +112,7 @@ static gboolean carry(GstBuffer* dest, const GstAnomalyMeta* self, Box box, cons
   copy->model = self->model;
   copy->inference_ms = self->inference_ms;
   copy->age = self->age;
+  copy->surface = self->surface;
 
   if (mapping != NULL) box = map_box(mapping, box);
   copy->x = box.x;

@@ -115,6 +115,7 @@ struct _GstAnomalyPlane {
  * @model: name of the bundle, an interned string
  * @inference_ms: time that the engine spent on the map, milliseconds
  * @age: frames since the map was computed; 0 = computed from this frame
+ * @surface: which picture of the buffer, where it holds a batch of them; 0 = the first or only one
  *
  * What was found in one video frame. The figures (@score, @max, @mean, @share) are those of the frame that
  * was analysed: scaling and cropping move the rectangle, the regions and the maps, and leave the figures
@@ -134,6 +135,7 @@ struct _GstAnomalyMeta {
   const gchar* model;
   gdouble inference_ms;
   guint age;
+  guint surface;
 
   /*< private >*/
   gpointer _gst_reserved[GST_PADDING_LARGE];

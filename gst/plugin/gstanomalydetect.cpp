@@ -22,13 +22,12 @@
 #include <utility>
 
 #include "gst/plugin/gstanomalydetectcaps.h"
+#include "gst/plugin/gstanomalydetectdevice.h"
 #include "gst/plugin/gstanomalydetecterror.h"
-#include "gst/plugin/gstanomalydetectframe.h"
 #include "gst/plugin/gstanomalydetectpreset.h"
 #include "gst/plugin/gstanomalydetectproperties.h"
 #include "gst/plugin/gstanomalydetectquery.h"
 #include "gst/plugin/gstanomalydetectstate.h"
-#include "gst/plugin/videoview.h"
 
 GST_DEBUG_CATEGORY_STATIC(gst_anomaly_detect_debug);
 #define GST_CAT_DEFAULT gst_anomaly_detect_debug
@@ -70,6 +69,7 @@ static gboolean gst_anomaly_detect_start(GstBaseTransform* trans) {
                                                   *state.queue, state.stats, state.qos, state.events,
                                                   [self] { return anomaly::event_settings_now(self); });
     state.in_flight = config.max_in_flight > 1;
+    state.device = config.device;
     state.swap.start(config);
     anomaly::start_regions(self, config.regions, info.classes);
   } catch (...) {
@@ -82,6 +82,7 @@ static gboolean gst_anomaly_detect_start(GstBaseTransform* trans) {
     anomaly::post_failure(GST_ELEMENT(self), failure);
     return FALSE;
   }
+  anomaly::share_context(self);
   state.have_info = false;
   state.warned = {};
   state.qos.reset();
@@ -108,6 +109,7 @@ static gboolean gst_anomaly_detect_stop(GstBaseTransform* trans) {
   state.in_flight = false;
   state.output.reset();
   state.queue.reset();
+  state.cuda.forget();
   return TRUE;
 }
 
@@ -120,7 +122,9 @@ static gboolean gst_anomaly_detect_set_caps(GstBaseTransform* trans, GstCaps* in
     GST_ERROR_OBJECT(self, "these caps do not describe video: %" GST_PTR_FORMAT, incaps);
     return FALSE;
   }
-  state.have_info = anomaly::check_caps(GST_ELEMENT(self), state.info, state.warned);
+  state.kind = anomaly::buffer_kind(incaps);
+  state.have_info = anomaly::check_device(self, state.kind) &&
+                    anomaly::check_caps(GST_ELEMENT(self), state.info, state.warned);
   if (!state.have_info) return FALSE;
   if (state.queue) state.queue->forget();
   const gint n = GST_VIDEO_INFO_FPS_N(&state.info), d = GST_VIDEO_INFO_FPS_D(&state.info);
@@ -175,10 +179,13 @@ static GstFlowReturn take_frame(GstAnomalyDetect* self, GstBuffer* buffer) {
     if (GST_CLOCK_TIME_IS_VALID(config.streams.max_latency)) {
       const auto lateness =
           state.lateness.of(GST_ELEMENT(self), GST_BASE_TRANSFORM_SINK_PAD(self), times.running);
-      if (lateness) budget.limit(config.streams.max_latency, *lateness);
+      if (lateness) {
+        budget.max_latency = config.streams.max_latency;
+        budget.lateness = *lateness;
+      }
     }
-    const anomaly::MappedFrame frame(state.info, buffer);
-    state.queue->push(std::exchange(buffer, nullptr), frame.view(), config, times, budget);
+    const auto frame = anomaly::map_for_engine(self, buffer);
+    state.queue->push(std::exchange(buffer, nullptr), frame->pictures(), config, times, budget);
     return GST_FLOW_OK;
   } catch (...) {
     if (buffer) gst_buffer_unref(buffer);
@@ -295,6 +302,7 @@ static gboolean gst_anomaly_detect_query(GstBaseTransform* trans, GstPadDirectio
     GST_OBJECT_UNLOCK(self);
     return anomaly::answer_latency(trans, query, stats.latency(), stats.max_latency(frame_duration));
   }
+  if (GST_QUERY_TYPE(query) == GST_QUERY_CONTEXT && self->state->cuda.answer(query)) return TRUE;
   if (direction == GST_PAD_SRC && GST_QUERY_TYPE(query) == GST_QUERY_SCHEDULING) {
     anomaly::answer_scheduling(query);
     return TRUE;
@@ -308,9 +316,16 @@ static gboolean gst_anomaly_detect_query(GstBaseTransform* trans, GstPadDirectio
 static gboolean gst_anomaly_detect_propose_allocation(GstBaseTransform* trans,
                                                       [[maybe_unused]] GstQuery* decide_query,
                                                       GstQuery* query) {
-  const int in_flight = config_now(GST_ANOMALY_DETECT(trans)).max_in_flight;
-  anomaly::answer_allocation(trans, query, static_cast<guint>(in_flight - 1));
+  GstAnomalyDetect* self = GST_ANOMALY_DETECT(trans);
+  const auto held = static_cast<guint>(config_now(self).max_in_flight - 1);
+  anomaly::answer_allocation(trans, query, held);
+  anomaly::offer_device_pool(self, query, held);
   return TRUE;
+}
+
+static void gst_anomaly_detect_set_context(GstElement* element, GstContext* context) {
+  GST_ANOMALY_DETECT(element)->state->cuda.offer(context);
+  GST_ELEMENT_CLASS(parent_class)->set_context(element, context);
 }
 
 static GstStateChangeReturn gst_anomaly_detect_change_state(GstElement* element, GstStateChange transition) {
@@ -334,7 +349,7 @@ static void gst_anomaly_detect_class_init(GstAnomalyDetectClass* klass) {
   object_class->finalize = gst_anomaly_detect_finalize;
   anomaly::install_properties(object_class);
 
-  GstCaps* caps = anomaly::supported_caps();
+  GstCaps* caps = anomaly::supported_memory_caps();
   gst_element_class_add_pad_template(element_class,
                                      gst_pad_template_new("sink", GST_PAD_SINK, GST_PAD_ALWAYS, caps));
   gst_element_class_add_pad_template(element_class,
@@ -345,6 +360,7 @@ static void gst_anomaly_detect_class_init(GstAnomalyDetectClass* klass) {
       "Finds what does not belong on the road in driving video and attaches it as metadata",
       "The gst-anomaly authors");
   element_class->change_state = gst_anomaly_detect_change_state;
+  element_class->set_context = gst_anomaly_detect_set_context;
 
   trans_class->start = gst_anomaly_detect_start;
   trans_class->stop = gst_anomaly_detect_stop;
@@ -358,7 +374,7 @@ static void gst_anomaly_detect_class_init(GstAnomalyDetectClass* klass) {
 }
 
 static void gst_anomaly_detect_init(GstAnomalyDetect* self) {
-  self->state = new State;
+  self->state = new State(GST_ELEMENT(self));
   self->state->config.streams.caller = anomaly::new_caller();
   // A class without transform functions runs in passthrough: caps, pools and buffers are the neighbours' own.
   gst_base_transform_set_qos_enabled(GST_BASE_TRANSFORM(self), TRUE);

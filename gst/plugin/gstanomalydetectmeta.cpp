@@ -3,6 +3,8 @@
 
 #include <utility>
 
+#include "gst/plugin/devicemap.h"
+
 namespace anomaly {
 
 namespace {
@@ -63,9 +65,11 @@ Findings::Findings(Result result, const std::vector<Sighting>& sightings, Buffer
 }
 
 void Findings::add_map(Plane plane, BufferMemory& memory) {
-  GstBuffer* values = memory.buffer_at(plane.data.get());
+  GstBuffer* values =
+      plane.kind == FrameMemory::Kind::Cuda ? device_map_new(plane) : memory.buffer_at(plane.data.get());
   if (!values) values = share(plane);
   plane.data.reset();
+  plane.download = nullptr;
   maps_.push_back({std::move(plane), values});
 }
 
@@ -74,10 +78,12 @@ Findings::~Findings() {
   gst_clear_buffer(&region_mask_);
 }
 
-void Findings::attach(GstBuffer* buffer, int width, int height, guint age, int64_t number) {
+void remove_findings(GstBuffer* buffer) {
   while (GstAnomalyMeta* old = gst_buffer_get_anomaly_meta(buffer))
     if (!gst_buffer_remove_meta(buffer, &old->meta)) break;
+}
 
+void Findings::attach(GstBuffer* buffer, int width, int height, guint surface, guint age, int64_t number) {
   GstAnomalyMeta* meta = gst_buffer_add_anomaly_meta(buffer);
   meta->score = statistics_.score;
   meta->max = statistics_.max;
@@ -90,6 +96,7 @@ void Findings::attach(GstBuffer* buffer, int width, int height, guint age, int64
   meta->model = model_;
   meta->inference_ms = inference_ms_;
   meta->age = age;
+  meta->surface = surface;
   for (size_t i = 0; i < regions_.size(); ++i) {
     GstAnomalyRegion region = regions_[i];
     region.age = static_cast<guint>(CLAMP(number - first_frames_[i], 0, G_MAXUINT));

@@ -16,7 +16,10 @@
 
 namespace anomaly {
 
-// What one computed frame yielded, ready to be attached to it and to the frames after it. Movable, not
+// Takes away whatever GstAnomalyMeta a writable buffer carries.
+void remove_findings(GstBuffer* buffer);
+
+// What one computed picture yielded, ready to be attached to it and to the frames after it. Movable, not
 // copyable.
 class Findings {
  public:
@@ -28,9 +31,9 @@ class Findings {
   Findings(const Findings&) = delete;
   Findings& operator=(const Findings&) = delete;
 
-  // Replaces whatever metadata of an anomalydetect `buffer` (writable) carries. width, height: of the frame.
-  // number: of the frame, as the sightings count them.
-  void attach(GstBuffer* buffer, int width, int height, guint age, int64_t number);
+  // Adds metadata to `buffer`, which is writable. width, height: of the picture. surface: which one of the
+  // buffer's. number: of the frame, as the sightings count them.
+  void attach(GstBuffer* buffer, int width, int height, guint surface, guint age, int64_t number);
 
  private:
   struct Map {

@@ -42,6 +42,11 @@ void ModelSwap::stop() {
   unused.swap(ready_);
 }
 
+void ModelSwap::move_to(const std::string& device) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  config_.device = device;
+}
+
 bool ModelSwap::offer(const std::string& path, const RegionConfig& regions) {
   const std::lock_guard<std::mutex> one(loading_);
   DetectConfig config;

@@ -35,6 +35,9 @@ class ModelSwap {
   void start(const DetectConfig& config);
   void stop();
 
+  // Bundles are opened on this device from here on.
+  void move_to(const std::string& device);
+
   // Loads the bundle at `path` in the calling thread, one call after the other, and holds it ready; one that
   // was not taken yet is dropped. Throws as open_detect_model; nothing has changed then. False where the
   // element has stopped meanwhile. regions: what is in force, which the bundle must know the classes of.

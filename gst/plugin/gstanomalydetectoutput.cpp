@@ -34,13 +34,19 @@ void DetectOutput::tell(const FinishedFrame& frame) {
   if (frame.late)
     gst_element_post_message(element_, qos_.passed_on(GST_OBJECT(element_), frame.times.running,
                                                       frame.times.stream, frame.buffer, frame.lateness));
-  const GstAnomalyMeta* meta = gst_buffer_get_anomaly_meta(frame.buffer);
-  if (!meta) return;
   EventFrame seen;
-  seen.score = meta->score;
-  seen.threshold = meta->threshold;
-  seen.regions = gst_anomaly_meta_n_regions(meta);
-  seen.model = meta->model;
+  bool looked_at = false;
+  gpointer next = nullptr;
+  // Of a batch the picture with the highest score counts, and the regions of all.
+  while (GstMeta* each = gst_buffer_iterate_meta_filtered(frame.buffer, &next, GST_ANOMALY_META_API_TYPE)) {
+    const auto* meta = reinterpret_cast<const GstAnomalyMeta*>(each);
+    if (!looked_at || meta->score > seen.score) seen.score = meta->score;
+    seen.threshold = meta->threshold;
+    seen.regions += gst_anomaly_meta_n_regions(meta);
+    seen.model = meta->model;
+    looked_at = true;
+  }
+  if (!looked_at) return;
   seen.timestamp = GST_BUFFER_PTS(frame.buffer);
   seen.stream_time = frame.times.stream;
   seen.running_time = frame.times.running;

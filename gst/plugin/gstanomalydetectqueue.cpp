@@ -10,6 +10,9 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+// How long the engine waits for the other pictures of a batched buffer.
+constexpr std::chrono::milliseconds kBatchComes(5);
+
 // Where the clock would end: no deadline that anybody reaches.
 std::optional<Clock::time_point> after(Clock::time_point start, GstClockTime time) {
   const auto most = std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::time_point::max() - start);
@@ -27,6 +30,23 @@ int64_t nanoseconds_or_unknown(GstClockTime time) {
 }
 
 }  // namespace
+
+// The streaming thread is held up in here, for as long as this lives.
+class DetectQueue::Busy {
+ public:
+  explicit Busy(DetectQueue& queue) : queue_(queue) {}
+  ~Busy() {
+    queue_.let_go_ = Clock::now();
+    queue_.busy_ += queue_.let_go_ - began;
+  }
+  Busy(const Busy&) = delete;
+  Busy& operator=(const Busy&) = delete;
+
+  Clock::time_point began = Clock::now();
+
+ private:
+  DetectQueue& queue_;
+};
 
 DetectQueue::DetectQueue(std::shared_ptr<const DetectModel> model, int max_in_flight,
                          std::shared_ptr<DetectSignal> signal, DetectStats& stats)
@@ -49,8 +69,10 @@ void DetectQueue::set_model(std::shared_ptr<const DetectModel> model) {
   forget();
 }
 
-void DetectQueue::push(GstBuffer* buffer, const FrameView& view, const DetectConfig& config,
+void DetectQueue::push(GstBuffer* buffer, const std::vector<Picture>& pictures, const DetectConfig& config,
                        const FrameTimes& times, const FrameBudget& budget) {
+  const Busy busy(*this);
+  const MutableFrameView& view = pictures.front().view;
   Frame frame;
   frame.buffer = buffer;
   try {
@@ -59,17 +81,18 @@ void DetectQueue::push(GstBuffer* buffer, const FrameView& view, const DetectCon
     if (view.width != width_ || view.height != height_) forget();
     frame.width = width_ = view.width;
     frame.height = height_ = view.height;
-    if (!stream_) stream_ = std::make_shared<StreamState>();
-    frame.origin = {pushed_++, looked_at_++, times, Clock::now(), stream_};
+    frame.pictures = pictures.size();
+    if (!streams_) streams_ = std::make_shared<Streams>();
+    while (streams_->size() < pictures.size()) streams_->push_back(std::make_shared<StreamState>());
+    frame.origin = {pushed_++, looked_at_++, times, busy.began, streams_};
     frame.lateness = budget.lateness;
-    if (budget.slack) frame.deadline = after(frame.origin.arrived, *budget.slack);
-    const Plan plan = plan_for(config, times, budget);
+    const Plan plan = plan_for(config, budget, frame);
     if (plan == Plan::Repeat || plan == Plan::PassOn) {
       if (since_computed_ >= 0 && since_computed_ < G_MAXINT) ++since_computed_;
       frame.late = plan == Plan::PassOn;
     } else {
       since_computed_ = 0;
-      submit(frame, view, config);
+      submit(frame, pictures, config);
       if (plan == Plan::ComputeForOthers) {
         const std::lock_guard<std::mutex> lock(signal_->mutex);
         wait_no_longer(frame);
@@ -83,20 +106,23 @@ void DetectQueue::push(GstBuffer* buffer, const FrameView& view, const DetectCon
   enqueue(std::move(frame));
 }
 
-// Counts a frame, and says what becomes of it.
-DetectQueue::Plan DetectQueue::plan_for(const DetectConfig& config, const FrameTimes& times,
-                                        const FrameBudget& budget) {
+// Counts a frame, says until when it is waited for, and what becomes of it.
+DetectQueue::Plan DetectQueue::plan_for(const DetectConfig& config, const FrameBudget& budget, Frame& frame) {
   const std::lock_guard<std::mutex> lock(signal_->mutex);
-  pace_.arrived(times.running);
+  pace_.arrived(frame.origin.times.running, nanoseconds_of(std::exchange(busy_, {})),
+                nanoseconds_of(std::exchange(idle_, {})));
   const int interval = config.interval < 0 ? pace_.interval() : config.interval;
   if (since_computed_ >= 0 && (budget.late || since_computed_ < interval)) return Plan::Repeat;
-  if (!budget.slack) return Plan::Compute;
+  if (!budget.max_latency) return Plan::Compute;
+  const GstClockTime lost = std::max(budget.lateness, pace_.backlog());
+  const GstClockTime slack = *budget.max_latency > lost ? *budget.max_latency - lost : 0;
+  frame.deadline = after(frame.origin.arrived, slack);
   const auto computing = [](const std::unique_ptr<Pending>& p) { return p && !p->ticket->ready; };
   const auto count =
       std::count_if(frames_.begin(), frames_.end(), [&](const Frame& f) { return computing(f.pending); }) +
       std::count_if(overdue_.begin(), overdue_.end(), computing);
   if (static_cast<size_t>(count) >= max_in_flight_) return Plan::PassOn;
-  return *budget.slack == 0 || pace_.expected() > *budget.slack ? Plan::ComputeForOthers : Plan::Compute;
+  return slack == 0 || pace_.expected() > slack ? Plan::ComputeForOthers : Plan::Compute;
 }
 
 // The frame leaves without its result, which stands for later ones. Under the signal's mutex.
@@ -127,49 +153,81 @@ void DetectQueue::enqueue(Frame frame) {
   signal_->changed.notify_all();
 }
 
-void DetectQueue::submit(Frame& frame, const FrameView& view, const DetectConfig& config) {
-  Engine& engine = *model_->engine;
-  Request request;
-  request.frame = engine.ingest(view, model_->segmentation_width, model_->segmentation_height);
+// Each picture of a batch is a caller of its own, since results of one caller are not computed together.
+uint64_t DetectQueue::caller_of(size_t picture, const DetectConfig& config) {
+  if (picture == 0) return config.streams.caller;
+  while (callers_.size() < picture) callers_.push_back(new_caller());
+  return callers_[picture - 1];
+}
 
+void DetectQueue::submit(Frame& frame, const std::vector<Picture>& pictures, const DetectConfig& config) {
+  Engine& engine = *model_->engine;
   auto pending = std::make_unique<Pending>();
   pending->origin = frame.origin;
   pending->model = model_;
   pending->ticket = std::make_shared<Ticket>();
   pending->threshold = static_cast<float>(config.threshold < 0 ? engine.model().threshold : config.threshold);
   pending->standard = supported_standard(config.standard);
-  request.caller = config.streams.caller;
-  request.batch_size = config.streams.batch_size;
-  request.batch_timeout = std::chrono::nanoseconds(config.streams.batch_timeout);
-  request.settings = model_->settings;
-  request.threshold = pending->threshold;
-  request.min_area = static_cast<int64_t>(config.min_area);
-  request.roi = config.roi;
-  request.mask = mask_.at(config.regions.mask, view.width, view.height);
-  request.classes = class_set(config.regions.classes, engine.model().classes);
-  request.maps = config.attach;
-  request.with_runs = (pending->standard & kStandardSegmentation) != 0;
-  request.memory = memory_;
-  request.stream = frame.origin.stream;
-  request.time = nanoseconds_or_unknown(frame.origin.times.running);
-  request.cancelled = std::shared_ptr<const std::atomic<bool>>(pending->ticket, &pending->ticket->cancelled);
-  request.done = [signal = signal_, ticket = pending->ticket] {
-    {
-      const std::lock_guard<std::mutex> lock(signal->mutex);
-      ticket->ready = true;
-      ticket->finished = Clock::now();
-    }
-    signal->changed.notify_all();
-  };
-  pending->result = engine.submit(std::move(request));
+  // They speak of one picture a frame.
+  if (pictures.size() > 1) pending->standard = 0;
+
+  std::vector<Request> requests(pictures.size());
+  for (size_t i = 0; i < pictures.size(); ++i) {
+    const auto& [view, memory] = pictures[i];
+    Request& request = requests[i];
+    request.frame = engine.ingest(view, memory, model_->segmentation_width, model_->segmentation_height);
+    request.caller = caller_of(i, config);
+    request.batch_size = std::max(config.streams.batch_size, static_cast<int>(pictures.size()));
+    request.batch_timeout = std::chrono::nanoseconds(config.streams.batch_timeout);
+    // The others are read already: they come at once.
+    if (pictures.size() > 1)
+      request.batch_timeout = std::max<Clock::duration>(request.batch_timeout, kBatchComes);
+    request.settings = model_->settings;
+    request.threshold = pending->threshold;
+    request.min_area = static_cast<int64_t>(config.min_area);
+    request.roi = config.roi;
+    request.mask = mask_.at(config.regions.mask, view.width, view.height);
+    request.classes = class_set(config.regions.classes, engine.model().classes);
+    request.maps = config.attach;
+    request.with_runs = (pending->standard & kStandardSegmentation) != 0;
+    request.memory = memory_;
+    // Whoever takes frames in device memory may take their maps there.
+    request.keep_on_device = memory.kind == FrameMemory::Kind::Cuda;
+    request.stream = (*frame.origin.streams)[i];
+    request.time = nanoseconds_or_unknown(frame.origin.times.running);
+    request.cancelled =
+        std::shared_ptr<const std::atomic<bool>>(pending->ticket, &pending->ticket->cancelled);
+    request.done = [signal = signal_, ticket = pending->ticket] {
+      {
+        const std::lock_guard<std::mutex> lock(signal->mutex);
+        if (--ticket->computing > 0) return;
+        ticket->ready = true;
+        ticket->finished = Clock::now();
+      }
+      signal->changed.notify_all();
+    };
+  }
+  pending->ticket->computing = requests.size();  // nobody else knows of it yet
+  pending->results.reserve(requests.size());
+  try {
+    for (Request& request : requests) pending->results.push_back(engine.submit(std::move(request)));
+  } catch (...) {
+    pending->ticket->cancelled = true;
+    throw;
+  }
   frame.pending = std::move(pending);
 }
 
 GstFlowReturn DetectQueue::wait_for_room() noexcept {
+  Busy busy(*this);
+  if (let_go_ != Clock::time_point()) idle_ += busy.began - let_go_;
   std::unique_lock<std::mutex> lock(signal_->mutex);
-  signal_->changed.wait(lock, [this] {
-    return signal_->interrupted || flow_ != GST_FLOW_OK || frames_.size() < max_in_flight_;
-  });
+  while (!signal_->interrupted && flow_ == GST_FLOW_OK && frames_.size() >= max_in_flight_) {
+    const bool downstream = leaving_;
+    const auto began = Clock::now();
+    signal_->changed.wait(lock);
+    if (downstream) busy.began += Clock::now() - began;  // it is not we who hold up the stream
+  }
   return signal_->interrupted ? GST_FLOW_FLUSHING : flow_;
 }
 
@@ -184,6 +242,8 @@ GstFlowReturn DetectQueue::wait_until_empty() noexcept {
 GstFlowReturn DetectQueue::pop(bool idle, FinishedFrame* out) {
   *out = {};
   Frame frame;
+  std::optional<Busy> busy;
+  if (!idle) busy.emplace(*this);
   {
     std::unique_lock<std::mutex> lock(signal_->mutex);
     const auto ready = [this] {
@@ -254,7 +314,7 @@ void DetectQueue::finish(Frame& frame) {
   if (frame.pending) {
     const Took took = take_result(*frame.pending);
     stats_.computed(took.held_ms, took.inference_ms, took.batch);
-  } else if (last_ && tracked_ == origin.stream) {
+  } else if (!last_.empty() && tracked_ == origin.streams) {
     stats_.repeated();
   } else {  // nothing stands for a late one yet
     stats_.passed();
@@ -262,8 +322,10 @@ void DetectQueue::finish(Frame& frame) {
   }
   // Only the buffer's own structure is copied where somebody else holds it: the pixels are shared.
   frame.buffer = gst_buffer_make_writable(frame.buffer);
-  last_->attach(frame.buffer, frame.width, frame.height,
-                static_cast<guint>(origin.looked_at - last_looked_at_), origin.number);
+  const auto age = static_cast<guint>(origin.looked_at - last_looked_at_);
+  remove_findings(frame.buffer);
+  for (size_t i = 0; i < std::min(frame.pictures, last_.size()); ++i)
+    last_[i]->attach(frame.buffer, frame.width, frame.height, static_cast<guint>(i), age, origin.number);
 }
 
 // The results that have come too late for their own frames, up to the frame of this number.
@@ -283,7 +345,9 @@ void DetectQueue::take_overdue(int64_t up_to) {
 }
 
 DetectQueue::Took DetectQueue::take_result(Pending& pending) {
-  Result result = pending.result.get();
+  std::vector<Result> results;
+  results.reserve(pending.results.size());
+  for (auto& result : pending.results) results.push_back(result.get());
   const Origin& origin = pending.origin;
   const auto finished = pending.ticket->finished;
   const auto alone = finished - std::max(origin.arrived, last_finished_);
@@ -292,14 +356,22 @@ DetectQueue::Took DetectQueue::take_result(Pending& pending) {
     const std::lock_guard<std::mutex> lock(signal_->mutex);
     pace_.computed(nanoseconds_of(finished - origin.arrived), nanoseconds_of(alone));
   }
-  const Took took = {std::chrono::duration<double, std::milli>(finished - origin.arrived).count(),
-                     result.inference_ms, result.batch};
-  if (result.scene_cut || origin.stream != tracked_) tracker_.forget();
-  tracked_ = origin.stream;
-  const auto sightings =
-      tracker_.update(result.statistics.regions, origin.number, nanoseconds_or_unknown(origin.times.running));
-  last_ = std::make_unique<Findings>(std::move(result), sightings, *memory_, pending.threshold,
-                                     *pending.model, pending.standard, origin.times.running);
+  Took took = {std::chrono::duration<double, std::milli>(finished - origin.arrived).count(), 0, 1};
+  if (origin.streams != tracked_)
+    for (RegionTracker& tracker : trackers_) tracker.forget();
+  tracked_ = origin.streams;
+  if (trackers_.size() < results.size()) trackers_.resize(results.size());
+  last_.clear();
+  for (size_t i = 0; i < results.size(); ++i) {
+    Result& result = results[i];
+    took.inference_ms += result.inference_ms;
+    took.batch = std::max(took.batch, result.batch);
+    if (result.scene_cut) trackers_[i].forget();
+    const auto sightings = trackers_[i].update(result.statistics.regions, origin.number,
+                                               nanoseconds_or_unknown(origin.times.running));
+    last_.push_back(std::make_unique<Findings>(std::move(result), sightings, *memory_, pending.threshold,
+                                               *pending.model, pending.standard, origin.times.running));
+  }
   last_looked_at_ = origin.looked_at;
   return took;
 }
@@ -324,6 +396,7 @@ void DetectQueue::reopen() noexcept {
     leaving_ = false;
     flow_ = GST_FLOW_OK;
     ++cleared_;
+    pace_.flushed();
   }
   reopened_ = true;
   drop(all, overdue);
@@ -332,12 +405,12 @@ void DetectQueue::reopen() noexcept {
 void DetectQueue::clear() noexcept {
   reopen();
   forget();
-  last_.reset();
+  last_.clear();
 }
 
 void DetectQueue::forget() noexcept {
   since_computed_ = -1;
-  stream_.reset();
+  streams_.reset();
   std::deque<Frame> none;
   Overdue overdue;
   {

@@ -11,7 +11,9 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <vector>
 
+#include "gst/plugin/devicebuffer.h"
 #include "gst/plugin/gstanomalydetectmemory.h"
 #include "gst/plugin/gstanomalydetectmeta.h"
 #include "gst/plugin/gstanomalydetectmodel.h"
@@ -45,13 +47,8 @@ struct FrameTimes {
 // How long a frame may wait for its result.
 struct FrameBudget {
   bool late = false;  // not at all: it is not computed if an earlier frame's map can stand for its own
-  std::optional<GstClockTime> slack;  // that long; nothing: as long as it takes
-  GstClockTime lateness = 0;          // when it came
-
-  void limit(GstClockTime max_latency, GstClockTime now_late) {
-    slack = max_latency > now_late ? max_latency - now_late : 0;
-    lateness = now_late;
-  }
+  std::optional<GstClockTime> max_latency;  // that long, less what it has lost; nothing: as long as it takes
+  GstClockTime lateness = 0;                // when it came: lost, as is what it waited for those before it
 };
 
 // A frame that may leave. `buffer` is null where there is none.
@@ -77,21 +74,24 @@ class DetectQueue {
   // The next frame is computed, by `model`; those inside keep theirs, which goes with the last of them.
   void set_model(std::shared_ptr<const DetectModel> model);
 
+  // That of the next frame.
+  const DetectModel& model() const noexcept { return *model_; }
+
   // Whether an earlier frame's map could stand for the next one's.
   bool can_repeat() const noexcept { return since_computed_ >= 0 && !reopened_; }
 
-  // Queues `buffer` (taken over, whatever happens), which holds `view`; it is read before this returns.
-  // `config`: what the properties that may change say now. A frame whose result is not there within its slack
-  // leaves with the last map of its stream, or with none; its own stands for the frames after it, when
-  // it is there. One whose result cannot be expected within its slack leaves at once; it is computed for
-  // those after it only where fewer than max_in_flight frames are being computed.
-  void push(GstBuffer* buffer, const FrameView& view, const DetectConfig& config, const FrameTimes& times,
-            const FrameBudget& budget);
+  // Queues `buffer` (taken over, whatever happens), which holds `pictures`, all of one size; they are read
+  // before this returns. `config`: what the properties that may change say now. A frame whose result is not
+  // there within its budget leaves with the last map of its stream, or with none; its own stands for the
+  // frames after it, when it is there. One whose result cannot be expected within it leaves at once; it is
+  // computed for those after it only where fewer than max_in_flight frames are being computed.
+  void push(GstBuffer* buffer, const std::vector<Picture>& pictures, const DetectConfig& config,
+            const FrameTimes& times, const FrameBudget& budget);
   // Queues a buffer to be passed on as it is.
   void push_untouched(GstBuffer* buffer);
 
-  // Wait until fewer than max_in_flight frames are inside, or none and the last taken out is gone. Return
-  // what flow() says then, GST_FLOW_FLUSHING when interrupted.
+  // Wait until fewer than max_in_flight frames are inside, before and behind each push(), or until none is
+  // and the last taken out is gone. Return what flow() says then, GST_FLOW_FLUSHING when interrupted.
   GstFlowReturn wait_for_room() noexcept;
   GstFlowReturn wait_until_empty() noexcept;
 
@@ -119,30 +119,35 @@ class DetectQueue {
  private:
   struct Ticket {  // shared with the engine's worker
     std::atomic<bool> cancelled{false};
-    bool ready = false;  // under the signal's mutex, as is `finished`
+    size_t computing = 0;  // pictures; under the signal's mutex, as is what follows
+    bool ready = false;
     std::chrono::steady_clock::time_point finished;
   };
+  // What the frames before left of each picture of a buffer: the surfaces of a batch are streams of their
+  // own.
+  using Streams = std::vector<std::shared_ptr<StreamState>>;
   // Where a frame comes from.
   struct Origin {
     int64_t number = 0;     // counts all that came
     int64_t looked_at = 0;  // counts those that are not untouched
     FrameTimes times;
     std::chrono::steady_clock::time_point arrived;
-    std::shared_ptr<StreamState> stream;
+    std::shared_ptr<Streams> streams;
   };
-  // A result that is to come.
+  // A result that is to come: one for each picture.
   struct Pending {
     Origin origin;
     float threshold = 0;
     guint standard = 0;
     std::shared_ptr<const DetectModel> model;
     std::shared_ptr<Ticket> ticket;
-    std::future<Result> result;
+    std::vector<std::future<Result>> results;
   };
   struct Frame {
     GstBuffer* buffer = nullptr;
     bool untouched = false;
     int width = 0, height = 0;
+    size_t pictures = 0;
     Origin origin;
     GstClockTime lateness = 0;  // when it came
     std::optional<std::chrono::steady_clock::time_point> deadline;
@@ -150,14 +155,17 @@ class DetectQueue {
     std::unique_ptr<Pending> pending;  // null: it is not computed, or not waited for
   };
 
+  class Busy;
+
   enum class Plan { Repeat, PassOn, Compute, ComputeForOthers };
   struct Took {
     double held_ms, inference_ms;
     int batch;
   };
 
-  Plan plan_for(const DetectConfig& config, const FrameTimes& times, const FrameBudget& budget);
-  void submit(Frame& frame, const FrameView& view, const DetectConfig& config);
+  Plan plan_for(const DetectConfig& config, const FrameBudget& budget, Frame& frame);
+  void submit(Frame& frame, const std::vector<Picture>& pictures, const DetectConfig& config);
+  uint64_t caller_of(size_t picture, const DetectConfig& config);
   void wait_no_longer(Frame& frame);
   void enqueue(Frame frame);
   void finish(Frame& frame);
@@ -187,13 +195,17 @@ class DetectQueue {
   int64_t pushed_ = 0, looked_at_ = 0;
   int since_computed_ = -1;  // frames queued since one to compute; -1 = none yet
   int width_ = 0, height_ = 0;
-  std::shared_ptr<StreamState> stream_;  // from one forget() to the next
+  std::shared_ptr<Streams> streams_;  // from one forget() to the next
+  std::vector<uint64_t> callers_;     // of the pictures behind the first
   FrameMask mask_;
+  // Since the last push(): how long the stream was held up here, and how long it was not; until when it was.
+  std::chrono::steady_clock::duration busy_{}, idle_{};
+  std::chrono::steady_clock::time_point let_go_;
 
   // Of the thread that takes frames out.
-  RegionTracker tracker_;
-  std::shared_ptr<const StreamState> tracked_;  // what tracker_ has followed
-  std::unique_ptr<Findings> last_;
+  std::vector<RegionTracker> trackers_;     // of the pictures
+  std::shared_ptr<const Streams> tracked_;  // what they have followed
+  std::vector<std::unique_ptr<Findings>> last_;
   int64_t last_looked_at_ = 0;  // of the frame of `last_`
   std::chrono::steady_clock::time_point last_finished_;
 };

@@ -10,6 +10,8 @@
 #include <string>
 #include <vector>
 
+#include "gst/plugin/cudacontext.h"
+#include "gst/plugin/devicebuffer.h"
 #include "gst/plugin/gstanomalydetect.h"
 #include "gst/plugin/gstanomalydetectcaps.h"
 #include "gst/plugin/gstanomalydetectconfig.h"
@@ -20,21 +22,13 @@
 #include "gst/plugin/gstanomalydetectqos.h"
 #include "gst/plugin/gstanomalydetectqueue.h"
 #include "gst/plugin/gstanomalydetectstats.h"
+#include "gst/plugin/objectlock.h"
 
 namespace anomaly {
 
-class ObjectLock {
- public:
-  explicit ObjectLock(gpointer object) : object_(GST_OBJECT(object)) { GST_OBJECT_LOCK(object_); }
-  ~ObjectLock() { GST_OBJECT_UNLOCK(object_); }
-  ObjectLock(const ObjectLock&) = delete;
-  ObjectLock& operator=(const ObjectLock&) = delete;
-
- private:
-  GstObject* object_;
-};
-
 struct DetectState {
+  explicit DetectState(GstElement* element) : cuda(element) {}
+
   DetectConfig config;                                // under the object lock
   EventSettings event_settings;                       // under the object lock
   bool started = false;                               // under the object lock
@@ -47,6 +41,7 @@ struct DetectState {
   DetectLateness lateness;
   EventTracker events;
   ModelSwap swap;
+  CudaElementContext cuda;
   const std::shared_ptr<DetectSignal> signal = std::make_shared<DetectSignal>();
   std::mutex model;  // held while the element starts or a bundle takes another's place
 
@@ -55,7 +50,9 @@ struct DetectState {
   // From start to stop, in the streaming thread.
   std::unique_ptr<DetectQueue> queue;
   std::unique_ptr<DetectOutput> output;
+  std::string device;  // as the property said when the element started
   GstVideoInfo info;
+  BufferKind kind = BufferKind::System;
   bool have_info = false;
   CapsWarnings warned;
 };

@@ -34,15 +34,21 @@ bool rows_fit(const GstVideoFrame& frame, const guint8* data, gssize stride, gss
 }
 
 template <typename Byte>
+bool describe(const GstVideoInfo& info, BasicFrameView<Byte>* view) {
+  if (!pixel_format(GST_VIDEO_INFO_FORMAT(&info), &view->format)) return false;
+  view->matrix = color_matrix(info);
+  view->range = color_range(info);
+  view->chroma_site = chroma_site(GST_VIDEO_INFO_CHROMA_SITE(&info));
+  view->width = GST_VIDEO_INFO_WIDTH(&info);
+  view->height = GST_VIDEO_INFO_HEIGHT(&info);
+  return true;
+}
+
+template <typename Byte>
 bool fill(const GstVideoFrame& frame, BasicFrameView<Byte>* out) {
   BasicFrameView<Byte> view;
-  if (!pixel_format(GST_VIDEO_FRAME_FORMAT(&frame), &view.format)) return false;
-  view.matrix = color_matrix(frame.info);
-  view.range = color_range(frame.info);
-  view.width = GST_VIDEO_FRAME_WIDTH(&frame);
-  view.height = GST_VIDEO_FRAME_HEIGHT(&frame);
+  if (!describe(frame.info, &view)) return false;
   const int planes = std::min<int>(GST_VIDEO_FRAME_N_PLANES(&frame), kMaxPlanes);
-  view.chroma_site = chroma_site(GST_VIDEO_INFO_CHROMA_SITE(&frame.info));
   for (int i = 0; i < planes; ++i) {
     view.plane[i] = static_cast<Byte*>(GST_VIDEO_FRAME_PLANE_DATA(&frame, i));
     view.stride[i] = GST_VIDEO_FRAME_PLANE_STRIDE(&frame, i);
@@ -77,21 +83,26 @@ bool narrow(const GstVideoCropMeta& crop, BasicFrameView<Byte>* view) {
 }  // namespace
 
 GstCaps* supported_caps(const char* feature) {
+  GstCaps* caps = gst_caps_new_simple("video/x-raw", "width", GST_TYPE_INT_RANGE, 1, kMaxFrameSize, "height",
+                                      GST_TYPE_INT_RANGE, 1, kMaxFrameSize, "framerate",
+                                      GST_TYPE_FRACTION_RANGE, 0, 1, G_MAXINT, 1, nullptr);
+  keep_formats(caps, [](PixelFormat) { return true; });
+  if (feature) gst_caps_set_features(caps, 0, gst_caps_features_new(feature, nullptr));
+  return caps;
+}
+
+void keep_formats(GstCaps* caps, bool (*wanted)(PixelFormat)) {
   GValue formats = G_VALUE_INIT;
   g_value_init(&formats, GST_TYPE_LIST);
   for (int i = 0; i < kPixelFormats; ++i) {
+    if (!wanted(pixel_format_table()[i].format)) continue;
     GValue name = G_VALUE_INIT;
     g_value_init(&name, G_TYPE_STRING);
     g_value_set_static_string(&name, pixel_format_table()[i].name);
     gst_value_list_append_and_take_value(&formats, &name);
   }
-  GstCaps* caps = gst_caps_new_simple("video/x-raw", "width", GST_TYPE_INT_RANGE, 1, kMaxFrameSize, "height",
-                                      GST_TYPE_INT_RANGE, 1, kMaxFrameSize, "framerate",
-                                      GST_TYPE_FRACTION_RANGE, 0, 1, G_MAXINT, 1, nullptr);
   gst_caps_set_value(caps, "format", &formats);
   g_value_unset(&formats);
-  if (feature) gst_caps_set_features(caps, 0, gst_caps_features_new(feature, nullptr));
-  return caps;
 }
 
 bool pixel_format(GstVideoFormat format, PixelFormat* out) {
@@ -132,6 +143,10 @@ ColorRange color_range(const GstVideoInfo& info) {
     default:
       return GST_VIDEO_INFO_IS_YUV(&info) ? ColorRange::Limited : ColorRange::Full;
   }
+}
+
+bool describe_picture(const GstVideoInfo& info, MutableFrameView* out) {
+  return describe(info, out);
 }
 
 bool frame_fits(const GstVideoFrame& frame) {

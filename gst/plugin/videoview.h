@@ -13,6 +13,9 @@ namespace anomaly {
 // rate. `feature`: a memory kind such as "memory:DMABuf", or null for system memory. Transfer full.
 GstCaps* supported_caps(const char* feature = nullptr);
 
+// Leaves those of `caps`' formats that `wanted` holds for.
+void keep_formats(GstCaps* caps, bool (*wanted)(PixelFormat));
+
 // False where the kernels do not know the format.
 bool pixel_format(GstVideoFormat format, PixelFormat* out);
 
@@ -20,6 +23,10 @@ bool pixel_format(GstVideoFormat format, PixelFormat* out);
 // size.
 ColorMatrix color_matrix(const GstVideoInfo& info);
 ColorRange color_range(const GstVideoInfo& info);
+
+// All that the caps say of a picture: not where its planes lie. False where the kernels do not know the
+// format.
+bool describe_picture(const GstVideoInfo& info, MutableFrameView* out);
 
 // Whether the kernels know the format, and every row of the mapped frame lies in its memory and over no other
 // row: a buffer's video meta may promise more than there is.

@@ -8,7 +8,7 @@
 #include <cstring>
 #include <vector>
 
-#include "gst/plugin/gstanomalydetectframe.h"
+#include "gst/plugin/framebuffer.h"
 #include "gst/plugin/videoview.h"
 #include "kernels/heatmap.h"
 #include "kernels/ingest.h"
@@ -97,10 +97,10 @@ void judge_complaint(const gchar* domain, GLogLevelFlags level, const gchar* mes
 
 void read_frame(Numbers& in, const GstVideoInfo& info, GstBuffer* buffer) {
   try {
-    const anomaly::MappedFrame frame(info, buffer);
+    const anomaly::MappedFrame frame(info, buffer, anomaly::Access::Read);
     const gint width = in.length(64), height = in.length(64);
     std::vector<uint8_t> rgb(static_cast<size_t>(width) * height * 3);
-    anomaly::ingest_rgb8(frame.view(), rgb.data(), width, height);
+    anomaly::ingest_rgb8(frame.pictures().front().view, rgb.data(), width, height);
   } catch (const anomaly::Error&) {
   } catch (const std::invalid_argument&) {
   }

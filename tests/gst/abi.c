@@ -54,6 +54,7 @@ GST_START_TEST(test_layout) {
       AT(GstAnomalyMeta, model, 160),
       AT(GstAnomalyMeta, inference_ms, 168),
       AT(GstAnomalyMeta, age, 176),
+      AT(GstAnomalyMeta, surface, 180),
   };
   for (guint i = 0; i < G_N_ELEMENTS(facts); i++)
     fail_unless(facts[i].is == facts[i].must_be, "%s is %" G_GSIZE_FORMAT ", not %" G_GSIZE_FORMAT,

@@ -85,6 +85,7 @@ static inline void test_figures_equal(const GstAnomalyMeta* a, const GstAnomalyM
   fail_unless_equals_float(a->threshold, b->threshold);
   fail_unless_equals_float(a->inference_ms, b->inference_ms);
   fail_unless_equals_int(a->age, b->age);
+  fail_unless_equals_int(a->surface, b->surface);
   fail_unless_equals_string(a->method, b->method);
   fail_unless_equals_string(a->model, b->model);
 }

@@ -49,6 +49,8 @@ GST_START_TEST(test_round_trips) {
                              "Stra\xc3\x9f"
                              "e");
   round_trip(meta);
+  meta->surface = 5;
+  round_trip(meta);
   gst_buffer_unref(full);
   gst_buffer_unref(buffer);
 }
@@ -140,6 +142,38 @@ GST_START_TEST(test_version_1) {
 }
 GST_END_TEST;
 
+/* Version 3 names the picture of a batch, behind the age. All else is as in version 2, which is what is
+ * written where there is no batch. */
+GST_START_TEST(test_surface) {
+  gsize size, plain_size;
+  GError* error = NULL;
+  GstBuffer *from = gst_buffer_new(), *to = gst_buffer_new();
+  GstAnomalyMeta* meta = test_meta_add(from, 64, 32);
+  guint8* plain = g_bytes_unref_to_data(gst_anomaly_meta_serialize(meta), &plain_size);
+  meta->surface = 0x201;
+  guint8* data = g_bytes_unref_to_data(gst_anomaly_meta_serialize(meta), &size);
+  fail_unless_equals_int(size, plain_size + 4);
+  fail_unless_equals_int(plain[4], 2);
+  fail_unless_equals_int(data[4], 3);
+  fail_unless_equals_int(GST_READ_UINT32_LE(data + HEADER + 6 * 8 + 4), 0x201);
+  fail_unless(memcmp(plain + HEADER, data + HEADER, 6 * 8 + 4) == 0);
+  fail_unless(
+      memcmp(plain + HEADER + 6 * 8 + 4, data + HEADER + 6 * 8 + 8, plain_size - HEADER - 6 * 8 - 4) == 0);
+  meta = read_bytes(to, data, size, &error);
+  fail_unless(meta != NULL, "%s", error != NULL ? error->message : "");
+  fail_unless_equals_int(meta->surface, 0x201);
+  fail_unless(gst_buffer_remove_meta(to, &meta->meta));
+  data[HEADER + 6 * 8 + 7] = 1;
+  fail_unless(read_bytes(to, data, size, &error) == NULL);
+  fail_unless(strstr(error->message, "no buffer holds") != NULL, "%s", error->message);
+  g_error_free(error);
+  g_free(data);
+  g_free(plain);
+  gst_buffer_unref(to);
+  gst_buffer_unref(from);
+}
+GST_END_TEST;
+
 static void rejected(const guint8* data, gsize size, const gchar* part) {
   GError* error = NULL;
   GstBuffer* buffer = gst_buffer_new();
@@ -186,7 +220,7 @@ GST_START_TEST(test_hostile) {
   g_free(longer);
 
   spoilt(0, 'X', "begin");
-  spoilt(4, 3, "version");
+  spoilt(4, 4, "version");
   spoilt(4, 0, "version");
   spoilt(4, 1, ""); /* as version 1 the regions are shorter than what is there */
   spoilt(15, 1, "cut off");
@@ -304,6 +338,7 @@ static Suite* anomalymetabytes_suite(void) {
   tcase_add_test(tests, test_awkward_names);
   tcase_add_test(tests, test_format);
   tcase_add_test(tests, test_version_1);
+  tcase_add_test(tests, test_surface);
   tcase_add_test(tests, test_hostile);
   tcase_add_test(tests, test_mutations);
 #if GST_CHECK_VERSION(1, 24, 0)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "gst/plugin/gstanomalydetectframe.h"
+#include "gst/plugin/framebuffer.h"
 
 #include <stdexcept>
 #include <string>
@@ -46,18 +46,23 @@ void check_rows(const GstVideoInfo& info, const FrameView& view) {
 
 }  // namespace
 
-MappedFrame::MappedFrame(const GstVideoInfo& info, GstBuffer* buffer) {
+MappedFrame::MappedFrame(const GstVideoInfo& info, GstBuffer* buffer, Access access, guint flags,
+                         const FrameMemory& memory) {
+  const auto all =
+      static_cast<GstMapFlags>(flags | (access == Access::Read ? GST_MAP_READ : GST_MAP_READWRITE));
   if (const GstVideoMeta* meta = gst_buffer_get_video_meta(buffer)) check_meta(info, *meta);
-  if (!gst_video_frame_map(&frame_, &info, buffer, GST_MAP_READ))
+  if (!gst_video_frame_map(&frame_, &info, buffer, all))
     throw Error(ErrorKind::Io, "A buffer of " + std::to_string(gst_buffer_get_size(buffer)) +
                                    " bytes cannot be read as a frame of " + describe(info) +
                                    ": the element before gives less than its caps promise, or memory that "
                                    "the processor cannot see.");
   try {
-    if (!frame_view(frame_, &view_))
+    Picture picture;
+    picture.memory = memory;
+    if (!mutable_frame_view(frame_, &picture.view))
       throw Error(ErrorKind::BadSettings,
                   "Frames of " + describe(frame_.info) + " cannot be read: convert them with videoconvert.");
-    check_rows(frame_.info, view_);
+    check_rows(frame_.info, picture.view);
     if (!frame_fits(frame_))
       throw Error(ErrorKind::Io, "A buffer of " + std::to_string(gst_buffer_get_size(buffer)) +
                                      " bytes is smaller than the " + describe(frame_.info) +
@@ -66,9 +71,10 @@ MappedFrame::MappedFrame(const GstVideoInfo& info, GstBuffer* buffer) {
     whole.width = static_cast<guint>(GST_VIDEO_INFO_WIDTH(&info));
     whole.height = static_cast<guint>(GST_VIDEO_INFO_HEIGHT(&info));
     const GstVideoCropMeta* crop = gst_buffer_get_video_crop_meta(buffer);
-    if (!crop_view(crop ? *crop : whole, &view_))
+    if (!crop_view(crop ? *crop : whole, &picture.view))
       throw Error(ErrorKind::Io, "The crop metadata of a frame of " + describe(frame_.info) +
                                      " leaves nothing of it: the element before contradicts itself.");
+    pictures_.push_back(picture);
   } catch (...) {
     gst_video_frame_unmap(&frame_);
     throw;
