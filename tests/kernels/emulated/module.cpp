@@ -18,6 +18,7 @@
 #include "kernels/cuda/paint.cu"
 #include "kernels/cuda/paint_program.cpp"
 #include "kernels/cuda/painter.cpp"
+#include "kernels/cuda/modulate.cu"
 #include "kernels/cuda/perceptual.cu"
 #include "kernels/cuda/picture.cu"
 #include "kernels/cuda/quantize.cu"
