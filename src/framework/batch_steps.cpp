@@ -210,7 +210,8 @@ void BatchSteps::segment(SegmentationNetwork& network, const at::Tensor& frames,
     add_map("distance", StreamState::Map::Distance, distance, 2, 1.0,
             paper ? kernels.quantize_perceptual : kernels.quantize_distance);
   if (everything_)
-    out["logits"] = at::upsample_bilinear2d(logits.to(at::kFloat), {height_, width_}, network.align_corners()).contiguous();
+    out["logits"] = at::upsample_bilinear2d(logits.to(at::kFloat), {height_, width_}, network.align_corners())
+                        .contiguous();
 }
 
 void BatchSteps::synthesise(LatentEncoder& encoder, GeneratorNetwork& generator, const at::Tensor& frames,

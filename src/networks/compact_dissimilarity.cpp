@@ -38,6 +38,7 @@ std::array<int64_t, 4> four(const ArchitectureReader& reader, const std::string&
 at::Tensor spade_selu(const at::Tensor& x, const at::Tensor& gamma_beta, bool fused) {
   if (fused) {
     const auto [scale, shift] = instance_scale_shift(x);
+    if (current_compute().gpu()) return modulate(x, scale, shift, gamma_beta, Activation::SELU);
     at::Tensor y = modulate(x, scale, shift, gamma_beta, Activation::None);
     return at::selu_(y);
   }
