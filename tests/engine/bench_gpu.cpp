@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // What an engine on a GPU does in a second, as a line of a table. Frames are NV12 surfaces in device memory,
 // results stay there. usage: see kUsage.
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -231,8 +232,8 @@ void write_bundle(const Bench& bench) {
   fixture::PublishedSizes sizes;
   sizes.features = features;
   sizes.latent = 4 * features;
-  sizes.map_height = 4 * features;
-  sizes.map_width = 8 * features;
+  sizes.map_height = std::max(64, 4 * features);  // the generator halves it six times
+  sizes.map_width = 2 * sizes.map_height;
   BundleInfo info = fixture::published_info(sizes);
   info.segmentation_height = 4 * sizes.map_height;
   info.segmentation_width = 4 * sizes.map_width;
