@@ -136,7 +136,7 @@ struct Shared {
     GError* error = nullptr;
     GstElement* source = gst_parse_bin_from_description(
         "videotestsrc num-buffers=1 ! video/x-raw,format=NV12,width=64,height=48 ! cudaupload ! "
-        "video/x-raw(memory:CUDAMemory)",
+        "capsfilter caps=\"video/x-raw(memory:CUDAMemory)\"",
         TRUE, &error);
     fail_unless(source != nullptr, "%s", error ? error->message : "");
     sink = gst_element_factory_make("fakesink", nullptr);
@@ -420,6 +420,9 @@ static Suite* detectcuda_suite(void) {
   TCase* tests = tcase_create("general");
   suite_add_tcase(suite, tests);
   test_load_plugin();
+  // Before the suite forks: the driver's library, and what knows of its memory.
+  g_assert_true(gst_cuda_load_library());
+  gst_cuda_memory_init_once();
   tcase_add_test(tests, test_mapped_where_it_lies);
   tcase_add_test(tests, test_written_where_it_lies);
   tcase_add_test(tests, test_foreign_context);

@@ -149,13 +149,22 @@ GST_START_TEST(test_system_memory) {
 }
 GST_END_TEST;
 
-// device=auto goes where the frames are; a GPU that is named is kept to.
+// device=auto goes where the frames are, and says so where it cannot; a GPU that is named is kept to. The
+// emulated engine is no choice of auto's own, and has one GPU where the driver's stand-in has two.
 GST_START_TEST(test_device_of_frames) {
-  const std::string upload = "cudaupload cuda-device-id=1 ! video/x-raw(memory:CUDAMemory) ! ";
-  const Ran cpu("device=cpu"), follows("device=auto", upload), named("device=cuda:1", upload);
-  fail_unless(on_device(follows.meta()->map.data, 1));
+  const auto on = [](int device) {
+    return "cudaupload cuda-device-id=" + std::to_string(device) + " ! video/x-raw(memory:CUDAMemory) ! ";
+  };
+  const Ran cpu("device=cpu"), unasked("device=auto"), follows("device=auto", on(0)),
+      named("device=cuda:0", on(0));
+  fail_if(on_device(unasked.meta()->map.data, 0));
+  fail_unless(on_device(follows.meta()->map.data, 0));
   fail_unless_alike(follows.meta(), cpu.meta());
   fail_unless_alike(named.meta(), cpu.meta());
+  const Ran nowhere("device=auto", on(1)), elsewhere("device=cuda:0", on(1));
+  fail_unless_contains(nowhere.error, "cuda:1 cannot be used");
+  fail_unless_contains(elsewhere.error, "memory of GPU 1");
+  fail_unless_contains(elsewhere.error, "device=cuda:1");
 }
 GST_END_TEST;
 
@@ -165,26 +174,24 @@ GST_START_TEST(test_nvmm) {
   constexpr const char* kSystem = "video/x-raw,format=RGBA,width=96,height=54,framerate=25/1";
   Detect system("", kSystem);
   GstBuffer* expected[2] = {system.through(system.frame(1)), system.through(system.frame(2))};
-  for (const char* device : {"device=cuda:1", "device=auto"}) {
+  for (const char* device : {"device=cuda:0", "device=auto"}) {
     Detect gpu(std::string("precision=float32 ") + device, kNvmm);
     NvmmKind kind;
     kind.memory = anomaly::nvmm::MemoryType::CudaDevice;
     kind.color_format = 19;
-    NvmmBatch* batch = nullptr;
-    GstBuffer* input = nvmm_new(system.info, kind, {system.frame(1), system.frame(2)}, &batch);
-    batch->surface.gpu_id = 1;
+    GstBuffer* input = nvmm_new(system.info, kind, {system.frame(1), system.frame(2)});
     GstBuffer* out = gpu.through(input);
     gpointer state = nullptr;
     guint count = 0;
     while (GstMeta* each = gst_buffer_iterate_meta_filtered(out, &state, GST_ANOMALY_META_API_TYPE)) {
       const auto* meta = reinterpret_cast<GstAnomalyMeta*>(each);
-      fail_unless(meta->surface < 2 && on_device(meta->map.data, 1));
+      fail_unless(meta->surface < 2 && on_device(meta->map.data, 0));
       fail_unless_alike(meta, meta_of(expected[meta->surface]));
       ++count;
     }
     fail_unless_equals_int(count, 2);
     GstStructure* stats = gpu.stats();
-    fail_unless(g_str_has_prefix(gst_structure_get_string(stats, "device"), "cuda:1"));
+    fail_unless(g_str_has_prefix(gst_structure_get_string(stats, "device"), "cuda:0"));
     gst_structure_free(stats);
     gst_buffer_unref(out);
   }
@@ -213,6 +220,7 @@ static Suite* detectgpu_suite(void) {
   TCase* tests = tcase_create("general");
   suite_add_tcase(suite, tests);
   test_load_plugin();
+  g_assert_true(gst_cuda_load_library());  // before the suite forks
   tcase_add_test(tests, test_cuda_memory);
   tcase_add_test(tests, test_foreign_context);
   tcase_add_test(tests, test_system_memory);
