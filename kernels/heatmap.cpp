@@ -80,17 +80,14 @@ class MapBrush : public Brush {
 class CoverageBrush : public Brush {
  public:
   void levels(const float* values, int count, int16_t* out) const override {
-    for (int i = 0; i < count; ++i) {
-      const int level = add_half(values[i]);
-      out[i] = static_cast<int16_t>(level > 0 ? level : -1);
-    }
+    for (int i = 0; i < count; ++i) out[i] = coverage_level(values[i]);
   }
 
   static Palette palette(const MutableFrameView& frame, uint8_t r, uint8_t g, uint8_t b) {
     Palette p;
     set_colour(p, 0, frame, r, g, b);
     for (int i = 0; i < kLevels; ++i) {
-      p.alpha[i] = static_cast<int16_t>((i * 256 + 127) / 255);
+      p.alpha[i] = static_cast<int16_t>(coverage_alpha(i));
       for (auto& colour : p.colour) colour[i] = colour[0];
     }
     return p;
@@ -116,6 +113,17 @@ class BoxBrush : public CoverageBrush {
   Rect box_;
   int thickness_;
   PixelBox shown_;
+};
+
+class EvenBrush : public CoverageBrush {
+ public:
+  EvenBrush(uint8_t coverage, const PixelBox& shown) : coverage_(coverage), columns_(shown.x1 - shown.x0) {}
+
+  void values(int, float* out) override { std::fill_n(out, columns_, static_cast<float>(coverage_)); }
+
+ private:
+  uint8_t coverage_;
+  int columns_;
 };
 
 class MaskBrush : public CoverageBrush {
@@ -184,6 +192,16 @@ void draw_box(const MutableFrameView& frame, const Rect& box, int thickness, uin
     BoxBrush brush(outer, thickness, part);
     paint(frame, part, palette, brush);
   }
+}
+
+void shade_box(const MutableFrameView& frame, const Rect& box, uint8_t coverage, uint8_t r, uint8_t g,
+               uint8_t b) {
+  check_frame(frame);
+  const Rect area = or_whole(box, frame);
+  const PixelBox shown = clip(frame, area.x, area.y, area.width, area.height);
+  if (shown.empty()) return;
+  EvenBrush brush(coverage, shown);
+  paint(frame, shown, CoverageBrush::palette(frame, r, g, b), brush);
 }
 
 void blend_mask(const MutableFrameView& frame, int x, int y, const uint8_t* mask, int mask_width,

@@ -26,6 +26,10 @@ void blend_heatmap(const MutableFrameView& frame, const float* map, int map_widt
 // 0.
 void draw_box(const MutableFrameView& frame, const Rect& box, int thickness, uint8_t r, uint8_t g, uint8_t b);
 
+// Blends a colour into `box` (clipped to the frame) evenly: coverage 0 = untouched, 255 = the colour.
+void shade_box(const MutableFrameView& frame, const Rect& box, uint8_t coverage, uint8_t r, uint8_t g,
+               uint8_t b);
+
 // Blends a colour through a coverage mask (text, for one): mask_height x mask_width bytes, 0 = untouched, 255
 // = the colour, its top left corner at x, y (may lie outside: clipped to the frame).
 void blend_mask(const MutableFrameView& frame, int x, int y, const uint8_t* mask, int mask_width,

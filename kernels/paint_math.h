@@ -17,18 +17,22 @@ ANOMALY_HD inline int blend_sample(int v, int colour, int alpha) {
   return (v * ((1 << kAlphaBits) - alpha) + colour * alpha + (1 << (kAlphaBits - 1))) >> kAlphaBits;
 }
 
-// Blends into sample i of a component's row. Other bits of the word stay.
-ANOMALY_HD inline void paint_sample(const PixelComponent& c, uint8_t* row, int i, int colour, int alpha) {
+// Writes sample i of a component's row. Other bits of the word stay.
+ANOMALY_HD inline void store_sample(const PixelComponent& c, uint8_t* row, int i, int sample) {
   uint8_t* p = row + c.offset + static_cast<std::ptrdiff_t>(i) * c.pixel_stride;
   if (c.sample_bytes == 1) {
-    p[0] = static_cast<uint8_t>(blend_sample(p[0], colour, alpha));
+    p[0] = static_cast<uint8_t>(sample);
     return;
   }
   const int mask = ((1 << c.depth) - 1) << c.shift;
-  const int word = p[0] | (p[1] << 8);
-  const int v = (word & ~mask) | (blend_sample((word & mask) >> c.shift, colour, alpha) << c.shift);
+  const int v = ((p[0] | (p[1] << 8)) & ~mask) | (sample << c.shift);
   p[0] = static_cast<uint8_t>(v);
   p[1] = static_cast<uint8_t>(v >> 8);
+}
+
+// Blends into it.
+ANOMALY_HD inline void paint_sample(const PixelComponent& c, uint8_t* row, int i, int colour, int alpha) {
+  store_sample(c, row, i, blend_sample(load_sample(c, row, i), colour, alpha));
 }
 
 // Between which two samples, and how far from the first (0..1), the centre of pixel i falls when `in_size`
@@ -59,6 +63,15 @@ ANOMALY_HD inline int16_t heat_level(float score, float threshold) {
 ANOMALY_HD inline int heat_alpha(int level, float opacity) {
   const float limited = opacity < 0 ? 0 : opacity > 1 ? 1 : opacity;
   return add_half(256 * limited * static_cast<float>(level) / 255);
+}
+
+// The level of a coverage (0..255, or a mean of such), -1 = the sample stays as it is, and alpha of a level.
+ANOMALY_HD inline int16_t coverage_level(float coverage) {
+  const int level = add_half(coverage);
+  return static_cast<int16_t>(level > 0 ? level : -1);
+}
+ANOMALY_HD inline int coverage_alpha(int level) {
+  return (level * (1 << kAlphaBits) + 127) / 255;
 }
 
 // An R'G'B' colour of 8 bits as the samples of a format's components. Grey: BT.601 luma, full range.

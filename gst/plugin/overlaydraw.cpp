@@ -11,9 +11,7 @@
 #include <vector>
 
 #include "gst/plugin/overlaycontours.h"
-#include "gst/plugin/overlayscores.h"
 #include "gst/plugin/overlaytext.h"
-#include "kernels/heatmap.h"
 
 namespace anomaly {
 namespace {
@@ -34,12 +32,12 @@ bool shown(const GstAnomalyRegion& region, float threshold) {
   return region.max >= threshold && sane(region.x, region.width) && sane(region.y, region.height);
 }
 
-int line_width(const MutableFrameView& frame) {
-  return std::max(1, static_cast<int>(std::lround(std::min(frame.width, frame.height) / 270.0)));
+int line_width(const PaintList& list) {
+  return std::max(1, static_cast<int>(std::lround(std::min(list.width(), list.height()) / 270.0)));
 }
 
-double label_capital(const MutableFrameView& frame) {
-  return frame.height / 45.0;
+double label_capital(const PaintList& list) {
+  return list.height() / 45.0;
 }
 
 int even(int value) {
@@ -57,43 +55,40 @@ std::string label_of(const GstAnomalyRegion& region) {
   return text;
 }
 
-void fill(const MutableFrameView& frame, const Rect& area, Color color) {
-  if (area.width > 0 && area.height > 0) draw_box(frame, area, 0, color.r, color.g, color.b);
+void fill(PaintList& list, const Rect& area, Color color) {
+  list.box(area, 0, color.r, color.g, color.b);
 }
 
 // Darkens what lies under a figure, so that the figure stands out.
-void shade(const MutableFrameView& frame, const Rect& area) {
-  const int width = std::min(area.width, frame.width), height = std::min(area.height, frame.height);
-  const std::vector<uint8_t> half(static_cast<size_t>(std::max(width, 0)) * std::max(height, 0), 150);
-  blend_mask(frame, area.x, area.y, half.data(), width, height, 0, 0, 0);
+void shade(PaintList& list, const Rect& area) {
+  list.shade(area, 150, 0, 0, 0);
 }
 
 // A line of the region's colour and, where lines are wide enough to have one, a rim around it that is dark at
 // a light colour and light at a dark one: one of the two is seen on every ground.
-void draw_outline(const MutableFrameView& frame, const GstAnomalyRegion& region, Color color, int line) {
+void draw_outline(PaintList& list, const GstAnomalyRegion& region, Color color, int line) {
   const Rect box = {region.x, region.y, region.width, region.height};
   const int rim = line / 2;
   const Color edge = contrast(color);
   if (rim > 0)
-    draw_box(frame, {box.x - rim, box.y - rim, box.width + 2 * rim, box.height + 2 * rim}, rim, edge.r,
-             edge.g, edge.b);
-  draw_box(frame, box, line, color.r, color.g, color.b);
+    list.box({box.x - rim, box.y - rim, box.width + 2 * rim, box.height + 2 * rim}, rim, edge.r, edge.g,
+             edge.b);
+  list.box(box, line, color.r, color.g, color.b);
 }
 
 // The largest first, so that what lies inside it stays visible.
-void draw_outlines(const MutableFrameView& frame, const GstAnomalyMeta& meta, const OverlayStyle& style,
-                   float threshold) {
-  const int line = line_width(frame);
+void draw_outlines(PaintList& list, const GstAnomalyMeta& meta, const OverlayStyle& style, float threshold) {
+  const int line = line_width(list);
   for (guint i = 0; i < gst_anomaly_meta_n_regions(&meta); ++i) {
     const GstAnomalyRegion& region = *gst_anomaly_meta_get_region(&meta, i);
-    if (shown(region, threshold)) draw_outline(frame, region, color_at(style.colors, region.max), line);
+    if (shown(region, threshold)) draw_outline(list, region, color_at(style.colors, region.max), line);
   }
 }
 
 // The highest scores first; a label that finds no free place is left out.
-void draw_labels(const MutableFrameView& frame, const GstAnomalyMeta& meta, const OverlayStyle& style,
-                 float threshold, Occupied occupied) {
-  const double capital = label_capital(frame);
+void draw_labels(PaintList& list, const GstAnomalyMeta& meta, const OverlayStyle& style, float threshold,
+                 Occupied occupied) {
+  const double capital = label_capital(list);
   if (!readable(capital)) return;
   std::vector<const GstAnomalyRegion*> regions;
   for (guint i = 0; i < gst_anomaly_meta_n_regions(&meta) && regions.size() < kMostLabels; ++i) {
@@ -102,59 +97,59 @@ void draw_labels(const MutableFrameView& frame, const GstAnomalyMeta& meta, cons
   }
   std::stable_sort(regions.begin(), regions.end(),
                    [](const GstAnomalyRegion* a, const GstAnomalyRegion* b) { return a->max > b->max; });
-  const int line = line_width(frame);
+  const int line = line_width(list);
   for (const GstAnomalyRegion* region : regions) {
     const TextPlate plate(label_of(*region), capital);
     const std::optional<Rect> place =
         place_beside({region->x, region->y, region->width, region->height}, line, plate.width(),
-                     plate.height(), frame.width, frame.height, occupied);
+                     plate.height(), list.width(), list.height(), occupied);
     if (!place) continue;
-    plate.draw(frame, place->x, place->y, color_at(style.colors, region->max));
+    plate.draw(list, place->x, place->y, color_at(style.colors, region->max));
     occupied.add({place->x - 1, place->y - 1, place->width + 2, place->height + 2});
   }
 }
 
 // The frame's score: its part of the frame's width, and as a number above that. Returns what it covers.
-Rect draw_score_bar(const MutableFrameView& frame, double score, const OverlayStyle& style) {
-  const int height = std::max(1, frame.height / 90), top = frame.height - height;
+Rect draw_score_bar(PaintList& list, double score, const OverlayStyle& style) {
+  const int height = std::max(1, list.height() / 90), top = list.height() - height;
   const double part = std::isfinite(score) ? std::clamp(score, 0.0, 1.0) : 0;
-  const int length = static_cast<int>(std::lround(part * frame.width));
+  const int length = static_cast<int>(std::lround(part * list.width()));
   const Color color = color_at(style.colors, score);
-  shade(frame, {0, top, frame.width, height});
-  fill(frame, {0, top, length, height}, color);
-  const double capital = label_capital(frame);
-  if (!readable(capital)) return {0, top, frame.width, height};
+  shade(list, {0, top, list.width(), height});
+  fill(list, {0, top, length, height}, color);
+  const double capital = label_capital(list);
+  if (!readable(capital)) return {0, top, list.width(), height};
   const TextPlate plate("score " + two_digits(score), capital);
-  plate.draw(frame, 0, top - plate.height(), color);
+  plate.draw(list, 0, top - plate.height(), color);
   return {0, top - plate.height(), plate.width(), plate.height() + height};
 }
 
 // 1 at the top, 0 at the bottom, and a white line at the threshold. On even pixels, which chroma is shared
 // by. Returns what it covers.
-Rect draw_legend(const MutableFrameView& frame, const OverlayStyle& style, float threshold) {
-  const int width = even(frame.width / 60) + 2, height = even(frame.height / 3) + 2;
-  const int x = even(frame.width - 2 * width), y = even((frame.height - height) / 2);
+Rect draw_legend(PaintList& list, const OverlayStyle& style, float threshold) {
+  const int width = even(list.width() / 60) + 2, height = even(list.height() / 3) + 2;
+  const int x = even(list.width() - 2 * width), y = even((list.height() - height) / 2);
   const auto row_of = [=](double score) {
     return y + even(static_cast<int>(std::lround((1 - score) * (height - 2))));
   };
-  const int rim = std::max(1, line_width(frame) / 2);
-  fill(frame, {x - rim, y - rim, width + 2 * rim, height + 2 * rim}, kBlack);
+  const int rim = std::max(1, line_width(list) / 2);
+  fill(list, {x - rim, y - rim, width + 2 * rim, height + 2 * rim}, kBlack);
   for (int row = 0; row < height; row += 2)
-    fill(frame, {x, y + row, width, 2},
+    fill(list, {x, y + row, width, 2},
          color_at(style.colors, 1 - static_cast<double>(row) / (height - 2 > 0 ? height - 2 : 1)));
   const bool marked = threshold >= 0 && threshold <= 1;
-  const int mark = std::max(2, even(line_width(frame) / 2));
+  const int mark = std::max(2, even(line_width(list) / 2));
   if (marked) {
-    fill(frame, {x - width / 2, row_of(threshold) - mark, width + width / 2, 3 * mark}, kBlack);
-    fill(frame, {x - width / 2, row_of(threshold), width + width / 2, mark}, kWhite);
+    fill(list, {x - width / 2, row_of(threshold) - mark, width + width / 2, 3 * mark}, kBlack);
+    fill(list, {x - width / 2, row_of(threshold), width + width / 2, mark}, kWhite);
   }
-  const double capital = frame.height / 54.0;
+  const double capital = list.height() / 54.0;
   if (!readable(capital)) return {x - rim, y - rim, width + 2 * rim, height + 2 * rim};
   Rect covered = {x - rim, y - rim, width + 2 * rim, height + 2 * rim};
   const auto write = [&](const std::string& text, int right, int middle) {
     const TextPlate plate(text, capital);
     const int left = right - plate.width();
-    plate.draw(frame, left, middle - plate.height() / 2, kBlack);
+    plate.draw(list, left, middle - plate.height() / 2, kBlack);
     const int end = std::max(covered.y + covered.height, middle + (plate.height() + 1) / 2);
     covered.width += std::max(covered.x - left, 0);
     covered.x = std::min(covered.x, left);
@@ -170,8 +165,7 @@ Rect draw_legend(const MutableFrameView& frame, const OverlayStyle& style, float
   return covered;
 }
 
-void draw_heatmap(const MutableFrameView& frame, const Scores& scores, const Rect& rectangle,
-                  const OverlayStyle& style, float threshold) {
+void draw_heatmap(PaintList& list, const Rect& rectangle, const OverlayStyle& style, float threshold) {
   HeatmapStyle heatmap;
   heatmap.lut = style.colors.data();
   heatmap.opacity = style.opacity;
@@ -181,7 +175,7 @@ void draw_heatmap(const MutableFrameView& frame, const Scores& scores, const Rec
     heatmap.opacity_follows_score = false;  // so that its colours are those of the legend
     heatmap.threshold = -std::numeric_limits<float>::infinity();
   }
-  blend_heatmap(frame, scores.values(), scores.width(), scores.height(), rectangle, heatmap);
+  list.heatmap(rectangle, heatmap);
 }
 
 }  // namespace
@@ -196,23 +190,23 @@ bool draws(const GstAnomalyMeta& meta, const OverlayStyle& style) {
   return (style.opacity > 0 || style.contours) && Scores(meta).reach(threshold);
 }
 
-void draw(const MutableFrameView& frame, const GstAnomalyMeta& meta, const OverlayStyle& style) {
+void draw(PaintList& list, const GstAnomalyMeta& meta, Scores& scores, const OverlayStyle& style) {
   const float threshold = threshold_of(meta, style);
-  const Scores scores(meta);
   const bool whole = meta.width < 1 || meta.height < 1;
   const Rect rectangle =
-      whole ? Rect{0, 0, frame.width, frame.height} : Rect{meta.x, meta.y, meta.width, meta.height};
+      whole ? Rect{0, 0, list.width(), list.height()} : Rect{meta.x, meta.y, meta.width, meta.height};
   const bool map_only = style.mode == OverlayMode::Map;
   const bool reached = (map_only || style.opacity > 0 || style.contours) && scores.reach(threshold);
-  if (map_only) fill(frame, {0, 0, frame.width, frame.height}, kBlack);
-  if (scores.values() && (map_only || (reached && style.opacity > 0)))
-    draw_heatmap(frame, scores, rectangle, style, threshold);
-  if (style.contours && reached) draw_contours(frame, scores, rectangle, threshold, line_width(frame));
-  if (style.boxes) draw_outlines(frame, meta, style, threshold);
+  if (map_only) fill(list, {0, 0, list.width(), list.height()}, kBlack);
+  if (scores.there() && (map_only || (reached && style.opacity > 0)))
+    draw_heatmap(list, rectangle, style, threshold);
+  if (style.contours && reached)
+    draw_contours(list, scores.on_host(), rectangle, threshold, line_width(list));
+  if (style.boxes) draw_outlines(list, meta, style, threshold);
   Occupied occupied;
-  if (style.score_bar && meta.score > 0) occupied.add(draw_score_bar(frame, meta.score, style));
-  if (style.legend) occupied.add(draw_legend(frame, style, threshold));
-  if (style.boxes && style.labels) draw_labels(frame, meta, style, threshold, std::move(occupied));
+  if (style.score_bar && meta.score > 0) occupied.add(draw_score_bar(list, meta.score, style));
+  if (style.legend) occupied.add(draw_legend(list, style, threshold));
+  if (style.boxes && style.labels) draw_labels(list, meta, style, threshold, std::move(occupied));
 }
 
 }  // namespace anomaly

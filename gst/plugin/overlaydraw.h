@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// What anomalyoverlay paints for one frame's metadata.
+// What anomalyoverlay paints for one frame's metadata, wherever the frame lies.
 #pragma once
 
 #include "gst/lib/gstanomalymeta.h"
 #include "gst/plugin/overlaycolors.h"
-#include "kernels/frame_view.h"
+#include "gst/plugin/overlayscores.h"
+#include "kernels/paint_list.h"
 
 namespace anomaly {
 
@@ -29,8 +30,10 @@ struct OverlayStyle {
 // Whether draw() would change a pixel.
 bool draws(const GstAnomalyMeta& meta, const OverlayStyle& style);
 
-// Paints heatmap, contours, outlines, bar, legend and labels, in that order. Throws std::exception where
-// memory or a map's size forbids it.
-void draw(const MutableFrameView& frame, const GstAnomalyMeta& meta, const OverlayStyle& style);
+// Lists heatmap, contours, outlines, bar, legend and labels, in that order, for a frame of the list's size.
+// The heatmap is of `scores`, which are the metadata's; contours alone read them here. `style` must outlive
+// the list. Throws std::exception where memory or a map's size forbids it, Error where the map cannot be
+// read.
+void draw(PaintList& list, const GstAnomalyMeta& meta, Scores& scores, const OverlayStyle& style);
 
 }  // namespace anomaly

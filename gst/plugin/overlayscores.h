@@ -1,39 +1,36 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The score map of a frame's metadata.
+// The score map of a frame's metadata, wherever it lies.
 #pragma once
 
-#include <algorithm>
-
 #include "gst/lib/gstanomalymeta.h"
+#include "kernels/paint_list.h"
+#include "src/engine/frame_memory.h"
 
 namespace anomaly {
 
-// Mapped for reading while this lives. Empty where there is none.
+// While this lives, the map stays where it is. One thread.
 class Scores {
  public:
-  explicit Scores(const GstAnomalyMeta& meta) : meta_(meta) {
-    mapped_ = gst_anomaly_meta_map_scores(&meta, &info_, &values_, &width_, &height_);
-  }
-  ~Scores() {
-    if (mapped_) gst_anomaly_meta_unmap_scores(&meta_, &info_);
-  }
+  // A map in host memory is mapped; one that stays in device memory is left there.
+  explicit Scores(const GstAnomalyMeta& meta);
+  ~Scores();
   Scores(const Scores&) = delete;
   Scores& operator=(const Scores&) = delete;
 
-  const gfloat* values() const { return values_; }
-  int width() const { return static_cast<int>(width_); }
-  int height() const { return static_cast<int>(height_); }
-  bool reach(float threshold) const {
-    const gsize count = static_cast<gsize>(width_) * height_;
-    return std::any_of(values_, values_ + count, [=](gfloat score) { return score >= threshold; });
-  }
+  bool there() const { return map_.values != nullptr; }
+  // Whether a score reaches the threshold. A map in device memory is not looked at: its metadata's maximum
+  // answers, which may say yes where only parts that were cropped away do.
+  bool reach(float threshold) const;
+  // The scores for the processor, downloaded where they lie in device memory. Throws Error where that fails.
+  const ScoreMap& on_host();
+  // The map in the memory of that GPU, null values where it is not there.
+  ScoreMap on_device(int device) const;
 
  private:
   const GstAnomalyMeta& meta_;
+  ScoreMap map_, host_;
+  FrameMemory memory_;
   GstMapInfo info_ = {};
-  const gfloat* values_ = nullptr;
-  guint width_ = 0, height_ = 0;
-  gboolean mapped_ = FALSE;
 };
 
 }  // namespace anomaly

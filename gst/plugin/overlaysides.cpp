@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "gst/plugin/overlaysides.h"
 
+#include <cstddef>
 #include <cstring>
 #include <stdexcept>
 #include <string>
@@ -113,7 +114,7 @@ GstCaps* side_by_side_caps(GstCaps* caps, bool halve) {
   return out;
 }
 
-MutableFrameView copy_to_both_sides(const FrameView& in, const MutableFrameView& out) {
+MutableFrameView right_half(const FrameView& in, const MutableFrameView& out) {
   if (in.format != out.format || in.height != out.height || out.width != 2 * in.width)
     throw std::invalid_argument("a frame of " + std::to_string(in.width) + "x" + std::to_string(in.height) +
                                 " does not go twice into one of " + std::to_string(out.width) + "x" +
@@ -121,16 +122,22 @@ MutableFrameView copy_to_both_sides(const FrameView& in, const MutableFrameView&
   const PixelFormatInfo& format = pixel_format_info(in.format);
   MutableFrameView right = out;
   right.width = in.width;
+  for (int plane = 0; plane < format.planes; ++plane)
+    right.plane[plane] = out.plane[plane] + plane_row_bytes(format, plane, in.width);
+  return right;
+}
+
+void copy_to_both_sides(const FrameView& in, const MutableFrameView& out) {
+  const MutableFrameView right = right_half(in, out);
+  const PixelFormatInfo& format = pixel_format_info(in.format);
   for (int plane = 0; plane < format.planes; ++plane) {
-    const int bytes = plane_row_bytes(format, plane, in.width);
-    right.plane[plane] = out.plane[plane] + bytes;
+    const auto bytes = static_cast<size_t>(plane_row_bytes(format, plane, in.width));
     for (int row = 0; row < plane_rows(format, plane, in.height); ++row) {
       const uint8_t* from = in.plane[plane] + row * in.stride[plane];
       std::memcpy(out.plane[plane] + row * out.stride[plane], from, bytes);
       std::memcpy(right.plane[plane] + row * out.stride[plane], from, bytes);
     }
   }
-  return right;
 }
 
 }  // namespace anomaly

@@ -12,8 +12,11 @@ namespace anomaly {
 // widths have another side only in formats whose pixels do not share chroma. Transfer full; may be empty.
 GstCaps* side_by_side_caps(GstCaps* caps, bool halve);
 
-// Copies `in` into both halves of `out`, twice as wide and of the same format and height, and returns the
-// right half to draw on. Throws std::invalid_argument where `out` is anything else.
-MutableFrameView copy_to_both_sides(const FrameView& in, const MutableFrameView& out);
+// The right half of `out`, twice as wide as `in` and of its format and height. Throws std::invalid_argument
+// where `out` is anything else.
+MutableFrameView right_half(const FrameView& in, const MutableFrameView& out);
+
+// Copies `in` into both halves of `out`, both in host memory. Throws like right_half().
+void copy_to_both_sides(const FrameView& in, const MutableFrameView& out);
 
 }  // namespace anomaly

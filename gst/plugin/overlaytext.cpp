@@ -3,12 +3,12 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
 #include <opencv2/core.hpp>
 #include <opencv2/imgproc.hpp>
 #include <utility>
-
-#include "kernels/heatmap.h"
+#include <vector>
 
 namespace anomaly {
 namespace {
@@ -39,13 +39,15 @@ TextPlate::TextPlate(std::string text, double capital)
   height_ = size.height + baseline_ + 2 * margin_;
 }
 
-void TextPlate::draw(const MutableFrameView& frame, int x, int y, Color plate) const {
-  cv::Mat mask = cv::Mat::zeros(height_, width_, CV_8UC1);
+void TextPlate::draw(PaintList& list, int x, int y, Color plate) const {
+  std::vector<uint8_t> coverages(static_cast<size_t>(height_) * static_cast<size_t>(width_));
+  cv::Mat mask(height_, width_, CV_8UC1, coverages.data());
   cv::putText(mask, text_, {margin_, margin_ + letters_}, kFont, scale_, cv::Scalar(255), stroke_,
               cv::LINE_AA);
-  draw_box(frame, {x, y, width_, height_}, 0, plate.r, plate.g, plate.b);
+  const Rect area = {x, y, width_, height_};
+  list.box(area, 0, plate.r, plate.g, plate.b);
   const Color ink = contrast(plate);
-  blend_mask(frame, x, y, mask.data, mask.cols, mask.rows, ink.r, ink.g, ink.b);
+  list.mask(area, std::move(coverages), ink.r, ink.g, ink.b);
 }
 
 bool Occupied::free(const Rect& area) const {

@@ -8,8 +8,7 @@
 #include <vector>
 
 #include "gst/plugin/overlaycolors.h"
-#include "kernels/frame_view.h"
-#include "kernels/statistics.h"
+#include "kernels/paint_list.h"
 
 namespace anomaly {
 
@@ -21,8 +20,8 @@ class TextPlate {
   int width() const { return width_; }
   int height() const { return height_; }
 
-  // Draws plate and text with its upper left corner at x, y; clipped to the frame.
-  void draw(const MutableFrameView& frame, int x, int y, Color plate) const;
+  // Plate and text with the upper left corner at x, y; may reach beyond the frame.
+  void draw(PaintList& list, int x, int y, Color plate) const;
 
  private:
   std::string text_;

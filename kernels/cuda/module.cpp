@@ -63,9 +63,10 @@ constexpr AnomalyCudaKernels kKernels = {
     .statistics_create = statistics_create,
     .statistics_destroy = statistics_destroy,
     .map_statistics = map_statistics,
-    .map_figures = map_figures,
-    .count_over = count_over,
     .blend_heatmap = blend_heatmap,
+    .painter_create = painter_create,
+    .painter_destroy = painter_destroy,
+    .paint = paint,
 };
 
 }  // namespace

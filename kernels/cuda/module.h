@@ -21,6 +21,7 @@
 
 #include "kernels/cuda/module_types.h"
 #include "kernels/frame_view.h"
+#include "kernels/paint_list.h"
 
 // Raised with every change of the table or of its types.
 inline constexpr int kAnomalyCudaAbi = 2;
@@ -132,20 +133,21 @@ struct AnomalyCudaKernels {
   int (*map_statistics)(AnomalyCudaStatistics* statistics, const AnomalyCudaQuery* query,
                         AnomalyCudaFigures* figures, void* stream);
 
-  // statistics.h in parts. Values that are no numbers count as 0.
-  // figures: score, max and mean of the cells x..x+width-1, y..y+height-1. Mean and score are summed in
-  // another order than on the CPU (in double) and may differ in the last bit.
-  int (*map_figures)(const float* map, int map_width, int x, int y, int width, int height, float* figures,
-                     void* stream);
-  // over: pixels of a rectangle of the resized map at or over the threshold.
-  int (*count_over)(AnomalyCudaResampler* resampler, const float* map, int x, int y, int width, int height,
-                    float threshold, unsigned long long* over, void* stream);
-
   // heatmap.h. `frame` itself and `lut` (256 x 3 R'G'B') are host memory, the frame's planes and the map are
   // on the device. The map covers x, y, width, height; width or height 0: the whole frame.
   int (*blend_heatmap)(const anomaly::MutableFrameView* frame, const float* map, int map_width,
                        int map_height, int x, int y, int width, int height, const uint8_t* lut, float opacity,
                        float threshold, void* stream);
+
+  // paint_list.h. A painter belongs to the device that is current when it is created, serves one thread at a
+  // time, and may be destroyed while what it queued still runs (it waits). *painter is null after an error.
+  int (*painter_create)(AnomalyCudaPainter** painter);
+  void (*painter_destroy)(AnomalyCudaPainter* painter);
+  // `frame`, `steps` with their masks and colours, and `map` itself are host memory and read before this
+  // returns; the frame's planes, and the map's values unless `map_on_host`, are on the device.
+  int (*paint)(AnomalyCudaPainter* painter, const anomaly::MutableFrameView* frame,
+               const anomaly::PaintStep* steps, size_t count, const anomaly::ScoreMap* map, int map_on_host,
+               void* stream);
 };
 
 using AnomalyCudaModuleEntry = const AnomalyCudaKernels* (*)(int abi);

@@ -14,6 +14,8 @@ enum AnomalyCudaType : int { kAnomalyFloat32 = 0, kAnomalyFloat16 = 1, kAnomalyB
 struct AnomalyCudaResampler;
 // Workspace of a map's statistics on one device.
 struct AnomalyCudaStatistics;
+// Memory for lists of paint steps on one device.
+struct AnomalyCudaPainter;
 
 // Pixels of 8 bits as a network takes them: (v / 255 - mean) / deviation, divisions as the published code has
 // them.

@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "src/engine/engine.h"
@@ -17,8 +18,10 @@ struct ComputedFrame {
   FrameTensors tensors;
   bool scene_cut = false;  // see Result
 
-  // Set where `tensors` lie in the memory of GPU `device`: copies `bytes` of one of them to host memory. Then
-  // `for_statistics` are `anomaly` and, where there are any, `labels` in host memory.
+  std::optional<MapStatistics> statistics;  // where the computation has found them
+
+  // Set where `tensors` lie in the memory of GPU `device`: copies `bytes` of one of them to host memory. Then,
+  // without `statistics`, `for_statistics` are `anomaly` and, where there are any, `labels` in host memory.
   using Download = std::function<void(void* host, const void* plane, size_t bytes)>;
   Download download;
   int device = 0;

@@ -12,6 +12,7 @@
 #include "src/engine/failure.h"
 #include "src/engine/gpu_health.h"
 #include "src/engine/gpu_reader.h"
+#include "src/engine/gpu_statistics.h"
 #include "src/engine/torch_cuda.h"
 #include "src/error.h"
 #include "src/framework/gpu_runner.h"
@@ -45,12 +46,16 @@ constexpr FurtherMap kFurther[] = {{kMapLabels, "labels"},
 
 class GpuComputing final : public Computing {
  public:
-  GpuComputing(std::unique_ptr<GpuBatch> batch, std::vector<const Request*> requests,
-               std::vector<bool> cuts, std::shared_ptr<GpuHealth> health, ComputedFrame::Download download,
-               int device)
-      : batch_(std::move(batch)),
-        requests_(std::move(requests)),
-        cuts_(std::move(cuts)),
+  // What is known of a frame when it is queued.
+  struct Frame {
+    const Request* request;
+    bool cut;
+    std::shared_ptr<GpuStatistics::Pending> statistics;  // null: from the map, in host memory
+  };
+  GpuComputing(std::unique_ptr<GpuBatch> batch, std::vector<Frame> frames, std::shared_ptr<GpuHealth> health,
+               ComputedFrame::Download download, int device)
+      : frames_(std::move(frames)),
+        batch_(std::move(batch)),
         health_(std::move(health)),
         download_(std::move(download)),
         device_(device) {}
@@ -67,8 +72,10 @@ class GpuComputing final : public Computing {
     std::vector<ComputedFrame> out(frames.size());
     for (size_t i = 0; i < frames.size(); ++i) {
       ComputedFrame& frame = out[i];
-      frame.scene_cut = cuts_[i];
-      if (requests_[i]->keep_on_device) {
+      const Request& request = *frames_[i].request;
+      frame.scene_cut = frames_[i].cut;
+      if (frames_[i].statistics) frame.statistics = frames_[i].statistics->statistics();
+      if (request.keep_on_device) {
         frame.for_statistics = std::move(frames[i].host);
         frame.tensors = std::move(frames[i].device);
         frame.download = download_;
@@ -78,15 +85,14 @@ class GpuComputing final : public Computing {
       frame.tensors = std::move(frames[i].host);
       // The pinned memory goes back to its pool; what the caller keeps is the caller's.
       for (auto& [name, tensor] : frame.tensors)
-        tensor = ops::placed_in(requests_[i]->memory.get(), tensor);
+        tensor = ops::placed_in(request.memory.get(), tensor);
     }
     return out;
   }
 
  private:
-  const std::unique_ptr<GpuBatch> batch_;
-  const std::vector<const Request*> requests_;
-  const std::vector<bool> cuts_;
+  const std::vector<Frame> frames_;
+  const std::unique_ptr<GpuBatch> batch_;  // goes first: its end waits
   const std::shared_ptr<GpuHealth> health_;
   const ComputedFrame::Download download_;
   const int device_;
@@ -102,6 +108,7 @@ class GpuComputation final : public Computation {
             at::TensorOptions(at::kByte).pinned_memory(framework_.compute().device.is_cuda())))),
         on_device_(BufferPool::create(blocks(framework_.compute().bytes()))),
         reader_(framework_.compute(), device_, health_, pinned_, on_device_),
+        statistics_(framework_.compute(), pinned_, on_device_),
         runner_(framework_.compute(), bundle->info(), {pinned_, on_device_},
                 graph_recorder(framework_.compute())) {}
 
@@ -134,13 +141,20 @@ class GpuComputation final : public Computation {
       const Settings& settings = batch.front()->settings;
       framework_.prepare(settings);
       std::vector<GpuFrame> frames;
-      std::vector<bool> cuts;
-      for (const Request* request : batch) {
-        frames.push_back(frame_of(*request));
-        cuts.push_back(request->stream && request->stream->cut());
+      std::vector<GpuComputing::Frame> known(batch.size());
+      for (size_t i = 0; i < batch.size(); ++i) {
+        const Request& request = *batch[i];
+        frames.push_back(frame_of(request));
+        known[i] = {&request, request.stream && request.stream->cut(), nullptr};
+        if (GpuStatistics::serves(request))
+          frames[i].also = [&, i](const BatchSteps::Tensors& tensors, int64_t index) {
+            known[i].statistics =
+                statistics_.queue(request, tensors.at("anomaly")[index], tensors.at("labels")[index]);
+          };
       }
-      return std::make_unique<GpuComputing>(runner_.launch(framework_.networks(), frames, settings, false),
-                                            batch, std::move(cuts), health_, downloader(), device_);
+      auto launched = runner_.launch(framework_.networks(), frames, settings, false);
+      return std::make_unique<GpuComputing>(std::move(launched), std::move(known), health_, downloader(),
+                                            device_);
     });
   }
 
@@ -184,7 +198,7 @@ class GpuComputation final : public Computation {
     std::set<std::string> wanted = {"anomaly"};
     for (const FurtherMap& map : kFurther)
       if (request.maps & map.flag) wanted.insert(map.tensor);
-    frame.to_host = {"anomaly", "labels"};  // for the statistics
+    if (!GpuStatistics::serves(request)) frame.to_host = {"anomaly", "labels"};
     if (request.keep_on_device)
       frame.on_device = std::move(wanted);
     else
@@ -206,7 +220,8 @@ class GpuComputation final : public Computation {
   const std::shared_ptr<GpuHealth> health_;
   const std::shared_ptr<BufferPool> pinned_, on_device_;
   GpuReader reader_;
-  GpuRunner runner_;
+  GpuStatistics statistics_;
+  GpuRunner runner_;  // goes first: its end waits for the stream
 };
 
 }  // namespace

@@ -56,6 +56,22 @@ Plane named_plane(const FrameTensors& tensors, const Kind& kind) {
   return found == tensors.end() ? Plane{} : plane_of(found->second, kind);
 }
 
+MapStatistics statistics_of(const Request& request, const ComputedFrame& frame) {
+  const FrameTensors& tensors = frame.download ? frame.for_statistics : frame.tensors;
+  const Plane map = named_plane(tensors, kScores), labels = named_plane(tensors, kLabels);
+  StatisticsQuery query;
+  query.frame_width = request.frame.frame_width;
+  query.frame_height = request.frame.frame_height;
+  query.threshold = request.threshold;
+  query.min_area = request.min_area;
+  query.roi = request.roi;
+  query.mask = request.mask.get();
+  query.classes = request.classes;
+  query.with_runs = request.with_runs;
+  return map_statistics(static_cast<const float*>(map.data.get()), map.width, map.height,
+                        static_cast<const uint8_t*>(labels.data.get()), labels.width, labels.height, query);
+}
+
 void place(Plane& plane, const ComputedFrame& frame) {
   if (!frame.download) return;
   plane.kind = FrameMemory::Kind::Cuda;
@@ -71,27 +87,12 @@ Result result_of(const Request& request, const ComputedFrame& frame) {
   Result result;
   result.scene_cut = frame.scene_cut;
   result.map = named_plane(frame.tensors, kScores);
+  if (!result.map.data) throw Error(ErrorKind::Device, "The framework returned no anomaly map.");
   for (const Kind& kind : kFurther)
     if (request.maps & kind.flag)
       if (Plane plane = named_plane(frame.tensors, kind); plane.data)
         result.further.push_back(std::move(plane));
-  const FrameTensors& in_host_memory = frame.download ? frame.for_statistics : frame.tensors;
-  const Plane map = named_plane(in_host_memory, kScores), labels = named_plane(in_host_memory, kLabels);
-  if (!result.map.data || !map.data)
-    throw Error(ErrorKind::Device, "The framework returned no anomaly map.");
-
-  StatisticsQuery query;
-  query.frame_width = request.frame.frame_width;
-  query.frame_height = request.frame.frame_height;
-  query.threshold = request.threshold;
-  query.min_area = request.min_area;
-  query.roi = request.roi;
-  query.mask = request.mask.get();
-  query.classes = request.classes;
-  query.with_runs = request.with_runs;
-  result.statistics = map_statistics(static_cast<const float*>(map.data.get()), map.width, map.height,
-                                     static_cast<const uint8_t*>(labels.data.get()), labels.width,
-                                     labels.height, query);
+  result.statistics = frame.statistics ? *frame.statistics : statistics_of(request, frame);
   place(result.map, frame);
   for (Plane& plane : result.further) place(plane, frame);
   return result;

@@ -192,7 +192,7 @@ void BatchSteps::segment(SegmentationNetwork& network, const at::Tensor& frames,
   arguments.in_height = size_of(logits, 2);
   arguments.out_width = static_cast<int>(width_);
   arguments.out_height = static_cast<int>(height_);
-  arguments.align_corners = 1;
+  arguments.align_corners = network.align_corners() ? 1 : 0;
   arguments.labels = labels.mutable_data_ptr<uint8_t>();
   arguments.entropy = needs.entropy ? entropy.mutable_data_ptr<float>() : nullptr;
   arguments.distance = needs.distance ? distance.mutable_data_ptr<float>() : nullptr;
@@ -213,7 +213,7 @@ void BatchSteps::segment(SegmentationNetwork& network, const at::Tensor& frames,
     add_map("distance", StreamState::Map::Distance, distance, 2, 1.0,
             paper ? kernels.quantize_perceptual : kernels.quantize_distance);
   if (everything_)
-    out["logits"] = at::upsample_bilinear2d(logits.to(at::kFloat), {height_, width_}, true).contiguous();
+    out["logits"] = at::upsample_bilinear2d(logits.to(at::kFloat), {height_, width_}, network.align_corners()).contiguous();
 }
 
 void BatchSteps::synthesise(LatentEncoder& encoder, GeneratorNetwork& generator, const at::Tensor& frames,

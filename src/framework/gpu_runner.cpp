@@ -195,6 +195,8 @@ std::unique_ptr<GpuBatch> GpuRunner::queue(const std::shared_ptr<const NetworkSe
       }
     }
   }
+  for (size_t i = 0; i < frames.size(); ++i)
+    if (frames[i].also) frames[i].also(plan.results, static_cast<int64_t>(i));
   if (const auto bounds = plan.results.find("bounds"); bounds != plan.results.end()) {
     batch->bounds_ = empty(memory_.pinned.get(), bounds->second.sizes(), at::kFloat, true);
     batch->bounds_.copy_(bounds->second, true);

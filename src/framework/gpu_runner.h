@@ -4,6 +4,7 @@
 #pragma once
 
 #include <array>
+#include <functional>
 #include <list>
 #include <memory>
 #include <optional>
@@ -28,6 +29,9 @@ struct GpuFrame {
   // compute do not.
   std::set<std::string> to_host, on_device;
   bool all_to_host = false;
+  // Called in launch(), on its stream, with all that was computed and this frame's place in the batch: queues what
+  // else is to be done with the tensors, which the next batch overwrites.
+  std::function<void(const BatchSteps::Tensors& batch, int64_t index)> also;
 };
 
 // A batch that was queued.

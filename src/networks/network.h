@@ -18,8 +18,11 @@ class SegmentationNetwork {
  public:
   virtual ~SegmentationNetwork() = default;
   // image: N x 3 x H x W, normalised. Returns logits at decoder resolution, N x classes x h x w (upsample
-  // with bilinear, align_corners = true, to H x W).
+  // with bilinear to H x W).
   virtual at::Tensor logits(const at::Tensor& image) = 0;
+  // How the logits lie on the image, as upsample_bilinear2d's: by their corner pixels, as the published ones
+  // do, or by areas.
+  virtual bool align_corners() const { return true; }
 };
 
 class LatentEncoder {

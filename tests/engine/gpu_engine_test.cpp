@@ -190,6 +190,41 @@ TEST(results_equal_the_cpus) {
   }
 }
 
+TEST(statistics_are_found_on_the_device) {
+  auto gpu = open("cuda"), cpu = open("cpu");
+  const Frame frame(PixelFormat::NV12, 96, 54, 11);
+  auto mask = std::make_shared<PixelMask>(PixelMask{96, 54, std::vector<uint8_t>(96 * 54)});
+  std::fill_n(mask->counts.begin(), 96 * 20, uint8_t{1});
+  Request request;
+  request.settings.method = Method::SoftmaxEntropy;
+  const auto statistics = [&](Engine& engine) {
+    request.frame = engine.ingest(frame.view);
+    return engine.submit(request).get().statistics;
+  };
+  const MapStatistics whole = statistics(*cpu);
+  request.threshold = (whole.mean + whole.max) / 2;
+  enum Case { kPlain, kRoi, kClasses, kRuns, kMask };
+  for (const Case which : {kPlain, kRoi, kClasses, kRuns, kMask}) {
+    request.roi = which == kRoi ? Rect{10, 5, 50, 30} : Rect{};
+    request.min_area = which == kRoi ? 4 : 0;
+    request.classes.reset();
+    if (which == kClasses) request.classes.set(0).set(1).set(2).set(3).set(4).set(5);
+    request.with_runs = which == kRuns;  // this and a mask: in host memory
+    request.mask = which == kMask ? mask : nullptr;
+    const MapStatistics a = statistics(*gpu), b = statistics(*cpu);
+    CHECK_NEAR(a.score, b.score, 1e-5);
+    CHECK_NEAR(a.max, b.max, 1e-5);
+    CHECK_NEAR(a.mean, b.mean, 1e-5);
+    CHECK_NEAR(a.share, b.share, 2e-3);
+    CHECK(which == kClasses || b.share > 0);
+    CHECK_EQ(a.regions.empty(), b.regions.empty());
+    CHECK_EQ(a.runs.empty(), b.runs.empty());
+    if (b.regions.empty()) continue;
+    CHECK_EQ(a.regions[0].id, 1);
+    CHECK_NEAR(static_cast<double>(a.regions[0].area), static_cast<double>(b.regions[0].area), 8);
+  }
+}
+
 TEST(a_batch_gives_each_caller_its_own) {
   auto gpu = open("cuda"), cpu = open("cpu");
   const at::Tensor pictures = fixture::pictures(6, 64, 128, 4);

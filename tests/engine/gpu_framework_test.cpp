@@ -6,9 +6,11 @@
 
 #include <ATen/ATen.h>
 
+#include "src/engine/buffer_pool.h"
 #include "src/engine/device.h"
 #include "src/error.h"
 #include "src/framework/framework.h"
+#include "src/framework/gpu_runner.h"
 #include "src/networks/compute.h"
 #include "tests/check.h"
 #include "tests/engine/networks_fixture.h"
@@ -126,6 +128,116 @@ TEST(halves_are_within_the_golden_tolerances) {
   compare("bfloat16", tiny_bundle(), Precision::BFloat16, frames, {}, kBFloat);
   compare("compact float16", compact_bundle(), Precision::Float16, fixture::pictures(1, 128, 256, 9), {}, kHalf);
   compare("compact bfloat16", compact_bundle(), Precision::BFloat16, fixture::pictures(1, 128, 256, 9), {}, kBFloat);
+}
+
+// Recorded graphs: what is replayed, and what happens where nothing can be recorded.
+namespace {
+
+class Recorder final : public GraphRecorder {
+ public:
+  int recorded = 0, replayed = 0;
+  bool fails = false;
+
+  std::unique_ptr<DeviceGraph> record(const Compute&, c10::Stream,
+                                      const std::function<void()>& work) override {
+    if (fails) throw std::runtime_error("operation not permitted when stream is capturing\nmore of it");
+    ++recorded;
+    work();  // as a capture does: buffers get their places
+    return std::make_unique<Graph>(*this, work);
+  }
+
+ private:
+  struct Graph final : DeviceGraph {
+    Graph(Recorder& owner, std::function<void()> body) : recorder(owner), work(std::move(body)) {}
+    void replay() override {
+      ++recorder.replayed;
+      work();
+    }
+    Recorder& recorder;
+    const std::function<void()> work;
+  };
+};
+
+struct Runner {
+  Framework framework{tiny_bundle(), "cuda", Precision::Float32};
+  std::shared_ptr<Recorder> recorder = std::make_shared<Recorder>();
+  std::shared_ptr<BufferPool> pinned = BufferPool::create(), on_device = BufferPool::create();
+  GpuRunner runner{framework.compute(), tiny_bundle()->info(), {pinned, on_device}, recorder};
+
+  std::vector<GpuBatch::Frame> run(const at::Tensor& frames, const Settings& settings = {}) {
+    framework.prepare(settings);
+    std::vector<GpuFrame> batch;
+    for (int64_t i = 0; i < frames.size(0); ++i) {
+      GpuFrame frame;
+      frame.rgb = frames[i];
+      frame.to_host = {"anomaly"};
+      frame.on_device = {"labels", "no such map"};
+      batch.push_back(std::move(frame));
+    }
+    return runner.launch(framework.networks(), batch, settings, false)->finish();
+  }
+};
+
+}  // namespace
+
+TEST(a_graph_is_recorded_for_each_size_batch_and_settings) {
+  Runner gpu;
+  const at::Tensor pictures = fixture::pictures(2, 64, 128, 2);
+  const at::Tensor first = gpu.run(pictures)[1].host.at("anomaly").clone();
+  for (int i = 0; i < 4; ++i) {
+    const auto frames = gpu.run(pictures);
+    CHECK(at::equal(frames[1].host.at("anomaly"), first));
+    CHECK_EQ(frames[0].host.size(), size_t{1});
+    CHECK_EQ(frames[0].device.size(), size_t{1});
+  }
+  CHECK_EQ(gpu.recorder->recorded, 1);
+  CHECK_EQ(gpu.recorder->replayed, 3);  // after two runs that warm up
+  CHECK_EQ(gpu.runner.replays(), uint64_t{3});
+  for (int i = 0; i < 3; ++i) gpu.run(pictures.narrow(0, 0, 1));
+  CHECK_EQ(gpu.recorder->recorded, 2);
+  for (int i = 0; i < 3; ++i) gpu.run(pictures, with(Method::SoftmaxEntropy));
+  CHECK_EQ(gpu.recorder->recorded, 3);
+  gpu.run(pictures);
+  CHECK_EQ(gpu.recorder->recorded, 3);
+}
+
+TEST(work_that_cannot_be_recorded_is_done_all_the_same) {
+  Runner gpu;
+  gpu.recorder->fails = true;
+  const at::Tensor pictures = fixture::pictures(1, 64, 128, 2);
+  const at::Tensor first = gpu.run(pictures)[0].host.at("anomaly").clone();
+  for (int i = 0; i < 4; ++i) CHECK(at::equal(gpu.run(pictures)[0].host.at("anomaly"), first));
+  CHECK_EQ(gpu.runner.replays(), uint64_t{0});
+}
+
+TEST(buffers_of_results_are_used_again) {
+  Runner gpu;
+  const at::Tensor pictures = fixture::pictures(2, 64, 128, 2);
+  gpu.run(pictures);
+  const uint64_t pinned = gpu.pinned->allocated(), on_device = gpu.on_device->allocated();
+  CHECK(pinned > 0);
+  CHECK(on_device > 0);
+  for (int i = 0; i < 5; ++i) gpu.run(pictures);
+  CHECK_EQ(gpu.pinned->allocated(), pinned);
+  CHECK_EQ(gpu.on_device->allocated(), on_device);
+}
+
+TEST(batches_wait_for_nobody_and_keep_their_own_results) {
+  Runner gpu;
+  const at::Tensor pictures = fixture::pictures(2, 64, 128, 6);
+  gpu.framework.prepare({});
+  std::vector<std::unique_ptr<GpuBatch>> batches;
+  for (int i = 0; i < 4; ++i) {
+    GpuFrame frame;
+    frame.rgb = pictures[i % 2];
+    frame.to_host = {"anomaly"};
+    batches.push_back(gpu.runner.launch(gpu.framework.networks(), {frame}, {}, false));
+  }
+  std::vector<at::Tensor> maps;
+  for (auto& batch : batches) maps.push_back(batch->finish()[0].host.at("anomaly"));
+  CHECK(at::equal(maps[0], maps[2]));
+  CHECK(at::equal(maps[1], maps[3]));
+  CHECK(!at::equal(maps[0], maps[1]));
 }
 
 TEST_MAIN()

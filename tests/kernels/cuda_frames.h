@@ -11,13 +11,13 @@
 
 namespace check {
 
-// A frame on the host and on the device, rows padded to odd strides.
+// A frame on the host and on the device, rows padded to odd strides, or to multiples of `align` bytes.
 struct TwinFrame {
   anomaly::MutableFrameView host, device;
   std::vector<std::vector<uint8_t>> bytes;
   std::vector<std::unique_ptr<DeviceArray<uint8_t>>> arrays;
 
-  TwinFrame(const anomaly::PixelFormatInfo& info, int width, int height, uint64_t seed) {
+  TwinFrame(const anomaly::PixelFormatInfo& info, int width, int height, uint64_t seed, int align = 0) {
     host.format = info.format;
     host.width = width;
     host.height = height;
@@ -27,7 +27,8 @@ struct TwinFrame {
     device = host;
     Random random(seed);
     for (int p = 0; p < info.planes; ++p) {
-      const int stride = anomaly::plane_row_bytes(info, p, width) + 5 + 2 * p;
+      const int used = anomaly::plane_row_bytes(info, p, width);
+      const int stride = align ? (used + align - 1) / align * align + align : used + 5 + 2 * p;
       std::vector<uint8_t> plane(static_cast<size_t>(stride) * anomaly::plane_rows(info, p, height));
       for (uint8_t& b : plane) b = static_cast<uint8_t>(random.bits() >> 24);
       bytes.push_back(std::move(plane));

@@ -22,6 +22,7 @@ enum cudaMemcpyKind {
   cudaMemcpyDefault,
 };
 inline constexpr unsigned cudaStreamNonBlocking = 1;
+inline constexpr unsigned cudaEventDisableTiming = 2;
 enum cudaDeviceAttr { cudaDevAttrComputeCapabilityMajor, cudaDevAttrComputeCapabilityMinor };
 
 // Work is done as it is queued: a stream is a name, an event the time at which it was recorded.
@@ -106,6 +107,9 @@ inline cudaError_t cudaStreamWaitEvent(cudaStream_t, cudaEvent_t event, unsigned
 inline cudaError_t cudaEventCreate(cudaEvent_t* event) {
   *event = new (std::nothrow) EmulatedEvent{};
   return *event ? cudaSuccess : cudaErrorMemoryAllocation;
+}
+inline cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned) {
+  return cudaEventCreate(event);
 }
 inline cudaError_t cudaEventDestroy(cudaEvent_t event) {
   delete event;

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Brings paint programs to the device and runs them: a copy and a launch for a list of steps.
+#pragma once
+
+#include <cuda_runtime.h>
+
+#include <cstddef>
+
+#include "kernels/cuda/paint_kernel.h"
+
+struct AnomalyCudaPainter {
+  unsigned char* pinned = nullptr;  // what is copied
+  unsigned char* device = nullptr;
+  size_t capacity = 0;         // bytes of each
+  cudaEvent_t done = nullptr;  // the last program was executed
+};
+
+namespace anomaly::cuda {
+
+// Queues the kernel (paint.cu). Returns a cudaError_t.
+int launch_paint(const PaintArguments& arguments, void* stream);
+
+}  // namespace anomaly::cuda
