@@ -42,7 +42,7 @@ class CudaElementContext {
 
   [[maybe_unused]] GstElement* const element_;
   mutable std::mutex mutex_;  // of what follows
-  GstCudaContext* context_ = nullptr;
+  [[maybe_unused]] GstCudaContext* context_ = nullptr;
 };
 
 // For ALLOCATION queries for CUDA memory, after downstream has answered: adds a pool of ours where it offered
