@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "annotate.h"
+#include "programs.h"
 
 static void link_to(GstPad* from, GstElement* to) {
   GstPad* sink = gst_element_get_static_pad(to, "sink");
@@ -36,7 +37,7 @@ static void encode_audio(App* app, GstPad* pad) {
   GstBin* bin = GST_BIN(app->pipeline);
   GstElement* encode = make_aac_encoder();
   if (!encode) {
-    complain("no AAC encoder is installed (gstreamer1.0-libav has one): the sound is left out");
+    programs_complain("no AAC encoder is installed (gstreamer1.0-libav has one): the sound is left out");
     drop_stream(app, pad);
     return;
   }
@@ -110,7 +111,7 @@ static void on_stream(GstElement* parse, GstPad* pad, App* app) {
     }
     gst_caps_unref(able);
   } else {
-    if (!app->quiet) complain("a stream of type %s is left out", name);
+    if (!app->quiet) programs_complain("a stream of type %s is left out", name);
     drop_stream(app, pad);
   }
   gst_caps_unref(caps);
@@ -136,14 +137,15 @@ gboolean build_file_source(App* app) {
     GError* error = NULL;
     source = gst_element_make_from_uri(GST_URI_SRC, app->input, NULL, &error);
     if (!source) {
-      complain("%s cannot be opened: %s", app->input, error ? error->message : "no element reads such a URI");
+      programs_complain("%s cannot be opened: %s", app->input,
+                        error ? error->message : "no element reads such a URI");
       g_clear_error(&error);
       return FALSE;
     }
     gst_bin_add(bin, source);
   } else {
     if (!g_file_test(app->input, G_FILE_TEST_IS_REGULAR) || g_access(app->input, R_OK) != 0) {
-      complain("%s: no such file, or it cannot be read", app->input);
+      programs_complain("%s: no such file, or it cannot be read", app->input);
       return FALSE;
     }
     source = make(bin, "filesrc", "GStreamer");

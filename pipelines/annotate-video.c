@@ -3,24 +3,14 @@
  * From decoded video to the file: detect, paint, publish, encode, mux.
  */
 #include <gst/video/video.h>
-#include <unistd.h>
 
 #include "annotate.h"
 #include "programs.h"
 
-void complain(const gchar* format, ...) {
-  va_list args;
-  va_start(args, format);
-  gchar* text = g_strdup_vprintf(format, args);
-  va_end(args);
-  g_printerr("%sanomaly-annotate: %s\n", isatty(STDERR_FILENO) ? "\r\033[K" : "", text);
-  g_free(text);
-}
-
 GstElement* make(GstBin* bin, const gchar* factory, const gchar* needed) {
   GstElement* element = gst_element_factory_make(factory, NULL);
   if (!element) {
-    complain("the GStreamer element %s is missing; it comes with %s", factory, needed);
+    programs_complain("the GStreamer element %s is missing; it comes with %s", factory, needed);
     return NULL;
   }
   if (bin) gst_bin_add(bin, element);
@@ -71,18 +61,8 @@ gboolean build_video(App* app) {
     return FALSE;
 
   gchar* weights = opt.weights ? g_strdup_printf("<%s>", opt.weights) : NULL;
-  gboolean ok = programs_set_option(detect, "model", "model", opt.model) &&
-                programs_set_option(detect, "device", "device", opt.device) &&
-                programs_set_option(detect, "method", "method", opt.method) &&
-                programs_set_option(detect, "roi", "roi", opt.roi) &&
-                programs_set_option(detect, "ignore-mask", "ignore-mask", opt.mask) &&
-                programs_set_option(detect, "classes", "classes", opt.classes) &&
-                programs_set_option(detect, "normalization", "normalization", opt.normalization) &&
+  gboolean ok = programs_set_detector(detect, NULL) &&
                 programs_set_option(detect, "ensemble-weights", "ensemble-weights", weights) &&
-                (opt.threshold < 0 || programs_set_number(detect, "threshold", "threshold", opt.threshold)) &&
-                (opt.min_area < 0 || programs_set_number(detect, "min-area", "min-area", opt.min_area)) &&
-                (opt.interval < 0 || programs_set_number(detect, "interval", "interval", opt.interval)) &&
-                (opt.threads < 0 || programs_set_number(detect, "threads", "threads", opt.threads)) &&
                 (opt.opacity < 0 || programs_set_number(overlay, "opacity", "opacity", opt.opacity)) &&
                 programs_set_option(overlay, "colormap", "colormap", opt.colormap);
   g_free(weights);
@@ -106,7 +86,8 @@ gboolean build_video(App* app) {
   app->sink = sink;
   if (!gst_element_link_many(deinterlace, flip, in, detect, ahead, overlay, publish, out, filter, box, encode,
                              parse, queue, app->mux, sink, NULL)) {
-    complain("the elements could not be linked; check the installation with gst-inspect-1.0 anomalydetect");
+    programs_complain(
+        "the elements could not be linked; check the installation with gst-inspect-1.0 anomalydetect");
     return FALSE;
   }
   GstPad* pad = gst_element_get_static_pad(publish, "src");

@@ -8,11 +8,11 @@
 
 #include <gst/gst.h>
 
-/* The command line; a number below 0 = not given. */
+/* The command line, but for the detector's (programs.h); a number below 0 = not given. */
 typedef struct {
-  gchar *model, *device, *method, *roi, *mask, *classes, *colormap, *normalization, *weights;
-  gdouble threshold, opacity;
-  gint interval, min_area, frames, quality, threads;
+  gchar *colormap, *weights;
+  gdouble opacity;
+  gint frames, quality;
   gboolean quiet;
   gchar** rest;
 } Options;
@@ -33,9 +33,6 @@ typedef struct {
   gboolean finished, broken; /* the end reached the file; the file cannot be written */
   int status;
 } App;
-
-/* One line on standard error, in front of the progress. */
-void complain(const gchar* format, ...) G_GNUC_PRINTF(1, 2);
 
 /* The element, added to the bin; NULL and a complaint that names the package where it is missing. */
 GstElement* make(GstBin* bin, const gchar* factory, const gchar* needed);

@@ -17,33 +17,11 @@
 #include "annotate.h"
 #include "programs.h"
 
-Options opt = {.threshold = -1,
-               .opacity = -1,
-               .interval = -1,
-               .min_area = -1,
-               .threads = -1,
-               .frames = 300,
-               .quality = 22};
+Options opt = {.opacity = -1, .frames = 300, .quality = 22};
 
 static const GOptionEntry options[] = {
-    {"model", 'm', 0, G_OPTION_ARG_FILENAME, &opt.model, "bundle of weights (default: the built-in one)",
-     "FILE"},
-    {"device", 'd', 0, G_OPTION_ARG_STRING, &opt.device, "auto, cpu or cuda[:N]", "DEVICE"},
-    {"method", 0, 0, G_OPTION_ARG_STRING, &opt.method,
-     "synboost, resynthesis, softmax-entropy, softmax-distance or perceptual-difference", "METHOD"},
-    {"threshold", 't', 0, G_OPTION_ARG_DOUBLE, &opt.threshold,
-     "score from which a pixel counts (default: the bundle's)", "T"},
-    {"roi", 'r', 0, G_OPTION_ARG_STRING, &opt.roi, "region that counts, frame pixels", "X,Y,W,H"},
-    {"ignore-mask", 0, 0, G_OPTION_ARG_FILENAME, &opt.mask,
-     "grey picture, stretched over the frame: what is black in it does not count", "FILE"},
-    {"classes", 0, 0, G_OPTION_ARG_STRING, &opt.classes,
-     "only what stands on these counts, \"road,sidewalk\"", "NAMES"},
-    {"min-area", 0, 0, G_OPTION_ARG_INT, &opt.min_area, "smallest region reported, frame pixels", "N"},
-    {"normalization", 0, 0, G_OPTION_ARG_STRING, &opt.normalization, "frame, fixed or temporal", "MODE"},
     {"ensemble-weights", 0, 0, G_OPTION_ARG_STRING, &opt.weights,
      "of dissimilarity, entropy, perceptual difference, distance", "A,B,C,D"},
-    {"interval", 'i', 0, G_OPTION_ARG_INT, &opt.interval, "frames skipped after each computed one", "N"},
-    {"threads", 0, 0, G_OPTION_ARG_INT, &opt.threads, "threads that compute (default: all cores)", "N"},
     {"opacity", 0, 0, G_OPTION_ARG_DOUBLE, &opt.opacity, "of the heatmap, 0 to 1", "O"},
     {"colormap", 0, 0, G_OPTION_ARG_STRING, &opt.colormap, "of the heatmap: a name that anomalyoverlay lists",
      "NAME"},
@@ -119,7 +97,7 @@ static gboolean on_signal(gpointer data) {
   if (g_atomic_int_get(&app->frames) == 0 || !end_early(app))
     g_main_loop_quit(app->loop);
   else
-    complain("stopping; what is finished is kept");
+    programs_complain("stopping; what is finished is kept");
   return G_SOURCE_CONTINUE;
 }
 
@@ -137,12 +115,12 @@ static gboolean on_message(GstBus* bus, GstMessage* message, gpointer data) {
       if (GST_MESSAGE_SRC(message) == GST_OBJECT(app->mux) ||
           GST_MESSAGE_SRC(message) == GST_OBJECT(app->sink)) {
         /* No end can be written any more (a full disk). */
-        if (!app->broken) complain("%s: %s", app->output_part, error->message);
+        if (!app->broken) programs_complain("%s: %s", app->output_part, error->message);
         app->broken = TRUE;
         app->status = 1;
         g_main_loop_quit(app->loop);
       } else if (!app->ending) {
-        complain("%s", error->message);
+        programs_complain("%s", error->message);
         GST_INFO("%s", debug);
         app->status = 1;
         /* A recording that breaks off (power cut) is annotated as far as it goes. */
@@ -151,13 +129,13 @@ static gboolean on_message(GstBus* bus, GstMessage* message, gpointer data) {
       break;
     case GST_MESSAGE_STREAM_COLLECTION:
       if (!lacks_video(message)) break;
-      complain("there is no video in %s", app->input);
+      programs_complain("there is no video in %s", app->input);
       app->status = 1;
       g_main_loop_quit(app->loop);
       break;
     case GST_MESSAGE_WARNING:
       gst_message_parse_warning(message, &error, &debug);
-      complain("warning: %s", error->message);
+      programs_complain("warning: %s", error->message);
       break;
     default:
       break;
@@ -171,16 +149,16 @@ static gboolean on_message(GstBus* bus, GstMessage* message, gpointer data) {
 static gboolean check_output(App* app) {
   gchar* folder = g_path_get_dirname(app->output);
   gboolean ok = g_file_test(folder, G_FILE_TEST_IS_DIR) && g_access(folder, W_OK) == 0;
-  if (!ok) complain("%s: the folder %s does not exist or cannot be written to", app->output, folder);
+  if (!ok) programs_complain("%s: the folder %s does not exist or cannot be written to", app->output, folder);
   g_free(folder);
   if (ok && strcmp(app->output, app->lines) == 0) {
-    complain("%s is what the JSON Lines file is called; name the video otherwise", app->output);
+    programs_complain("%s is what the JSON Lines file is called; name the video otherwise", app->output);
     ok = FALSE;
   }
   GStatBuf in, out;
   if (ok && app->input && g_stat(app->input, &in) == 0 && g_stat(app->output, &out) == 0 &&
       in.st_ino == out.st_ino && in.st_dev == out.st_dev) {
-    complain("%s is the input; name another output", app->output);
+    programs_complain("%s is the input; name another output", app->output);
     ok = FALSE;
   }
   return ok;
@@ -202,7 +180,7 @@ static void finish_files(App* app) {
     g_unlink(app->output_part);
     g_unlink(app->lines_part);
     if (app->status == 0) {
-      complain("no frame was found in %s", app->input ? app->input : "the sample");
+      programs_complain("no frame was found in %s", app->input ? app->input : "the sample");
       app->status = 1;
     }
     return;
@@ -210,13 +188,13 @@ static void finish_files(App* app) {
   if (!app->finished || app->broken) {
     /* Without its end an MP4 cannot be played. The lines can be read. */
     g_unlink(app->output_part);
-    complain("the video could not be finished; %s is as it was, the lines of %d frames are in %s",
-             app->output, frames, app->lines_part);
+    programs_complain("the video could not be finished; %s is as it was, the lines of %d frames are in %s",
+                      app->output, frames, app->lines_part);
     app->status = app->status ? app->status : 1;
     return;
   }
   if (g_rename(app->output_part, app->output) != 0 || g_rename(app->lines_part, app->lines) != 0) {
-    complain("the results could not be renamed from %s and %s", app->output_part, app->lines_part);
+    programs_complain("the results could not be renamed from %s and %s", app->output_part, app->lines_part);
     app->status = app->status ? app->status : 1;
     return;
   }
@@ -273,15 +251,16 @@ int main(int argc, char** argv) {
                                "writes OUTPUT.mp4 with a heatmap over\n"
                                "anomalies and OUTPUT.jsonl with one JSON object per frame.");
   g_option_context_add_main_entries(context, options, NULL);
+  programs_add_detector_options(context);
   g_option_context_add_group(context, gst_init_get_option_group());
   if (!g_option_context_parse(context, &argc, &argv, &error)) {
-    complain("%s (see --help)", error->message);
+    programs_complain("%s (see --help)", error->message);
     return 2;
   }
   g_option_context_free(context);
   guint given = opt.rest ? g_strv_length(opt.rest) : 0;
   if (given > 2) {
-    complain("one video and one output at most (see --help)");
+    programs_complain("one video and one output at most (see --help)");
     return 2;
   }
   programs_find_plugin();

@@ -14,21 +14,18 @@
 #include "record.h"
 
 static struct {
-  gchar *model, *device, *method, *roi, *mask, *classes, *normalization, *user, *transport;
-  gdouble threshold, on, off, min_duration, release, before, after, longest;
-  gint interval, threads, quality;
+  gchar *user, *transport;
+  gdouble on, off, min_duration, release, before, after, longest;
+  gint quality;
   gboolean overlay, live;
   gchar** rest;
-} opt = {.threshold = -1,
-         .on = -1,
+} opt = {.on = -1,
          .off = -1,
          .min_duration = 0.2,
          .release = 1,
          .before = 5,
          .after = 5,
          .longest = 600,
-         .interval = G_MININT,
-         .threads = -1,
          .quality = 23};
 
 static const GOptionEntry options[] = {
@@ -42,19 +39,6 @@ static const GOptionEntry options[] = {
     {"min-duration", 0, 0, G_OPTION_ARG_DOUBLE, &opt.min_duration, "seconds for which it must hold (0.2)",
      "S"},
     {"release", 0, 0, G_OPTION_ARG_DOUBLE, &opt.release, "seconds for which it must be low again (1)", "S"},
-    {"model", 'm', 0, G_OPTION_ARG_FILENAME, &opt.model, "bundle of weights (default: the built-in one)",
-     "FILE"},
-    {"device", 'd', 0, G_OPTION_ARG_STRING, &opt.device, "auto, cpu or cuda[:N]", "DEVICE"},
-    {"method", 0, 0, G_OPTION_ARG_STRING, &opt.method, "as anomalydetect has it", "METHOD"},
-    {"threshold", 't', 0, G_OPTION_ARG_DOUBLE, &opt.threshold, "score from which a pixel counts", "T"},
-    {"roi", 'r', 0, G_OPTION_ARG_STRING, &opt.roi, "region that counts, frame pixels", "X,Y,W,H"},
-    {"ignore-mask", 0, 0, G_OPTION_ARG_FILENAME, &opt.mask, "picture: what is black in it does not count",
-     "FILE"},
-    {"classes", 0, 0, G_OPTION_ARG_STRING, &opt.classes, "only what stands on these counts", "NAMES"},
-    {"normalization", 0, 0, G_OPTION_ARG_STRING, &opt.normalization,
-     "frame, fixed or temporal (temporal: scores of different frames compare)", "MODE"},
-    {"interval", 'i', 0, G_OPTION_ARG_INT, &opt.interval, "frames skipped after each computed one", "N"},
-    {"threads", 0, 0, G_OPTION_ARG_INT, &opt.threads, "threads that compute (default: all cores)", "N"},
     {"overlay", 0, 0, G_OPTION_ARG_NONE, &opt.overlay, "draw what was found into the clips", NULL},
     {"quality", 0, 0, G_OPTION_ARG_INT, &opt.quality, "constant rate factor, 0 (best) to 50 (23)", "Q"},
     {"live", 0, 0, G_OPTION_ARG_NONE, &opt.live, "play a recording in its own time, as a camera", NULL},
@@ -103,17 +87,8 @@ static void on_news(App* app, const GstStructure* news) {
 
 static gboolean on_message(GstBus* bus, GstMessage* message, gpointer data) {
   App* app = data;
-  GError* error = NULL;
+  programs_end_with(message, app->loop, &app->status);
   switch (GST_MESSAGE_TYPE(message)) {
-    case GST_MESSAGE_EOS:
-      g_main_loop_quit(app->loop);
-      break;
-    case GST_MESSAGE_ERROR:
-      gst_message_parse_error(message, &error, NULL);
-      if (app->status == 0) programs_complain("%s", error->message);
-      app->status = 1;
-      g_main_loop_quit(app->loop);
-      break;
     case GST_MESSAGE_ELEMENT:
       if (gst_message_has_name(message, "anomalysource")) on_news(app, gst_message_get_structure(message));
       break;
@@ -123,7 +98,6 @@ static gboolean on_message(GstBus* bus, GstMessage* message, gpointer data) {
     default:
       break;
   }
-  g_clear_error(&error);
   (void)bus;
   return G_SOURCE_CONTINUE;
 }
@@ -140,17 +114,7 @@ static gboolean set_up(GstElement* source, GstElement* detect) {
   g_object_set(source, "location", opt.rest[0], "is-live", opt.live, NULL);
   g_object_set(detect, "post-messages", FALSE, "event-thumbnail", TRUE, NULL);
   return programs_set_option(source, "transport", "transport", opt.transport) &&
-         programs_set_option(detect, "model", "model", opt.model) &&
-         programs_set_option(detect, "device", "device", opt.device) &&
-         programs_set_option(detect, "method", "method", opt.method) &&
-         programs_set_option(detect, "roi", "roi", opt.roi) &&
-         programs_set_option(detect, "ignore-mask", "ignore-mask", opt.mask) &&
-         programs_set_option(detect, "classes", "classes", opt.classes) &&
-         programs_set_option(detect, "normalization", "normalization",
-                             opt.normalization ? opt.normalization : "temporal") &&
-         (opt.threshold < 0 || programs_set_number(detect, "threshold", "threshold", opt.threshold)) &&
-         (opt.interval == G_MININT || programs_set_number(detect, "interval", "interval", opt.interval)) &&
-         (opt.threads < 0 || programs_set_number(detect, "threads", "threads", opt.threads)) &&
+         programs_set_detector(detect, "temporal") &&
          (opt.on < 0 || programs_set_number(detect, "event-on-score", "on-score", opt.on)) &&
          (opt.off < 0 || programs_set_number(detect, "event-off-score", "off-score", opt.off)) &&
          programs_set_seconds(detect, "event-min-duration", "min-duration", opt.min_duration) &&
@@ -233,6 +197,7 @@ int main(int argc, char** argv) {
                                "another URI, test://) and writes "
                                "event-0001.mp4,\n.json and .jpg and so on into FOLDER (events).");
   g_option_context_add_main_entries(context, options, NULL);
+  programs_add_detector_options(context);
   g_option_context_add_group(context, gst_init_get_option_group());
   const gboolean parsed = g_option_context_parse(context, &argc, &argv, &error);
   g_option_context_free(context);

@@ -15,43 +15,18 @@
 #include "report.h"
 
 static struct {
-  gchar *model, *device, *method, *roi, *mask, *classes, *normalization;
-  gdouble threshold, on, off, min_duration, release;
-  gint interval, min_area, frames, threads;
+  gdouble on, off, min_duration, release;
+  gint frames;
   gboolean quiet;
   gchar** rest;
-} opt = {.threshold = -1,
-         .on = -1,
-         .off = -1,
-         .min_duration = 0.2,
-         .release = 1,
-         .interval = -1,
-         .min_area = -1,
-         .threads = -1,
-         .frames = 300};
+} opt = {.on = -1, .off = -1, .min_duration = 0.2, .release = 1, .frames = 300};
 
 static const GOptionEntry options[] = {
-    {"model", 'm', 0, G_OPTION_ARG_FILENAME, &opt.model, "bundle of weights (default: the built-in one)",
-     "FILE"},
-    {"device", 'd', 0, G_OPTION_ARG_STRING, &opt.device, "auto, cpu or cuda[:N]", "DEVICE"},
-    {"method", 0, 0, G_OPTION_ARG_STRING, &opt.method,
-     "synboost, resynthesis, softmax-entropy, softmax-distance or perceptual-difference", "METHOD"},
-    {"threshold", 't', 0, G_OPTION_ARG_DOUBLE, &opt.threshold,
-     "score from which a pixel counts (default: the bundle's)", "T"},
     {"on-score", 0, 0, G_OPTION_ARG_DOUBLE, &opt.on,
      "score from which a frame counts, and an event starts (default: the threshold)", "T"},
     {"off-score", 0, 0, G_OPTION_ARG_DOUBLE, &opt.off, "and below which it ends (default: 0.8 of it)", "T"},
     {"min-duration", 0, 0, G_OPTION_ARG_DOUBLE, &opt.min_duration, "seconds that it must last (0.2)", "S"},
     {"release", 0, 0, G_OPTION_ARG_DOUBLE, &opt.release, "seconds of low scores that end it (1)", "S"},
-    {"roi", 'r', 0, G_OPTION_ARG_STRING, &opt.roi, "region that counts, frame pixels", "X,Y,W,H"},
-    {"ignore-mask", 0, 0, G_OPTION_ARG_FILENAME, &opt.mask, "picture: what is black in it does not count",
-     "FILE"},
-    {"classes", 0, 0, G_OPTION_ARG_STRING, &opt.classes, "only what stands on these counts", "NAMES"},
-    {"min-area", 0, 0, G_OPTION_ARG_INT, &opt.min_area, "smallest region reported, frame pixels", "N"},
-    {"normalization", 0, 0, G_OPTION_ARG_STRING, &opt.normalization,
-     "frame, fixed or temporal (temporal: scores of different frames compare)", "MODE"},
-    {"interval", 'i', 0, G_OPTION_ARG_INT, &opt.interval, "frames skipped after each computed one", "N"},
-    {"threads", 0, 0, G_OPTION_ARG_INT, &opt.threads, "threads that compute (default: all cores)", "N"},
     {"frames", 'n', 0, G_OPTION_ARG_INT, &opt.frames, "length of the built-in sample (default 300)", "N"},
     {"quiet", 'q', 0, G_OPTION_ARG_NONE, &opt.quiet, "no progress", NULL},
     {G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &opt.rest, NULL, "[VIDEO [OUTPUT.html]]"},
@@ -103,25 +78,13 @@ static gboolean show_progress(gpointer data) {
 static gboolean on_message(GstBus* bus, GstMessage* message, gpointer data) {
   App* app = data;
   GError* error = NULL;
-  switch (GST_MESSAGE_TYPE(message)) {
-    case GST_MESSAGE_EOS:
-      app->ended = TRUE;
-      g_main_loop_quit(app->loop);
-      break;
-    case GST_MESSAGE_ERROR: /* what there is until here is reported */
-      gst_message_parse_error(message, &error, NULL);
-      programs_complain("%s", error->message);
-      app->status = 1;
-      g_main_loop_quit(app->loop);
-      break;
-    case GST_MESSAGE_WARNING:
-      gst_message_parse_warning(message, &error, NULL);
-      programs_complain("warning: %s", error->message);
-      break;
-    default:
-      break;
+  /* Where it breaks off, what there is until there is reported. */
+  if (programs_end_with(message, app->loop, &app->status)) app->ended = TRUE;
+  if (GST_MESSAGE_TYPE(message) == GST_MESSAGE_WARNING) {
+    gst_message_parse_warning(message, &error, NULL);
+    programs_complain("warning: %s", error->message);
+    g_clear_error(&error);
   }
-  g_clear_error(&error);
   (void)bus;
   return G_SOURCE_CONTINUE;
 }
@@ -163,8 +126,9 @@ static void take_settings(App* app) {
     if (text && *text) collection_add_setting(&app->all, of_stats[i][0], g_strdup(text));
   }
   set_property_text(app, "Normalization", "normalization");
-  if (opt.threshold >= 0)
-    collection_add_setting(&app->all, "Threshold of pixels", g_strdup_printf("%g", opt.threshold));
+  if (programs_detector.threshold >= 0)
+    collection_add_setting(&app->all, "Threshold of pixels",
+                           g_strdup_printf("%g", programs_detector.threshold));
   if (isfinite(on)) collection_add_setting(&app->all, "Score that counts", g_strdup_printf("%.4g", on));
   collection_add_setting(
       &app->all, "Events last",
@@ -172,8 +136,8 @@ static void take_settings(App* app) {
   set_property_text(app, "Region of interest", "roi");
   set_property_text(app, "Mask", "ignore-mask");
   set_property_text(app, "Classes", "classes");
-  if (opt.min_area >= 0) set_property_text(app, "Smallest region, pixels", "min-area");
-  if (opt.interval > 0) set_property_text(app, "Frames skipped after each", "interval");
+  if (programs_detector.min_area >= 0) set_property_text(app, "Smallest region, pixels", "min-area");
+  if (programs_detector.interval > 0) set_property_text(app, "Frames skipped after each", "interval");
   if (stats && gst_structure_get_double(stats, "mean-inference-ms", &mean))
     collection_add_setting(&app->all, "Time for a frame", g_strdup_printf("%.0f ms", mean));
   collection_add_setting(&app->all, "Video",
@@ -212,20 +176,9 @@ static void write_report(App* app) {
 /* --- The pipeline
  * --------------------------------------------------------------------------------------------------- */
 static gboolean set_up(GstElement* detect) {
-  return programs_set_option(detect, "model", "model", opt.model) &&
-         programs_set_option(detect, "device", "device", opt.device) &&
-         programs_set_option(detect, "method", "method", opt.method) &&
-         programs_set_option(detect, "roi", "roi", opt.roi) &&
-         programs_set_option(detect, "ignore-mask", "ignore-mask", opt.mask) &&
-         programs_set_option(detect, "classes", "classes", opt.classes) &&
-         programs_set_option(detect, "normalization", "normalization",
-                             opt.normalization ? opt.normalization : "temporal") &&
-         (opt.threshold < 0 || programs_set_number(detect, "threshold", "threshold", opt.threshold)) &&
+  return programs_set_detector(detect, "temporal") &&
          (opt.on < 0 || programs_set_number(detect, "event-on-score", "on-score", opt.on)) &&
          (opt.off < 0 || programs_set_number(detect, "event-off-score", "off-score", opt.off)) &&
-         (opt.min_area < 0 || programs_set_number(detect, "min-area", "min-area", opt.min_area)) &&
-         (opt.interval < 0 || programs_set_number(detect, "interval", "interval", opt.interval)) &&
-         (opt.threads < 0 || programs_set_number(detect, "threads", "threads", opt.threads)) &&
          programs_set_seconds(detect, "event-min-duration", "min-duration", opt.min_duration) &&
          programs_set_seconds(detect, "event-release", "release", opt.release);
 }
@@ -323,6 +276,7 @@ int main(int argc, char** argv) {
       "sample is filmed) and writes\none HTML page: score over time, each event with "
       "a picture, settings.");
   g_option_context_add_main_entries(context, options, NULL);
+  programs_add_detector_options(context);
   g_option_context_add_group(context, gst_init_get_option_group());
   const gboolean parsed = g_option_context_parse(context, &argc, &argv, &error);
   g_option_context_free(context);

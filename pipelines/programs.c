@@ -5,6 +5,7 @@
 #ifdef __GLIBC__
 #include <malloc.h>
 #endif
+#include <unistd.h>
 
 void programs_run_long(void) {
 #ifdef __GLIBC__
@@ -39,7 +40,7 @@ void programs_complain(const gchar* format, ...) {
   va_start(args, format);
   gchar* text = g_strdup_vprintf(format, args);
   va_end(args);
-  g_printerr("%s: %s\n", g_get_prgname(), text);
+  g_printerr("%s%s: %s\n", isatty(STDERR_FILENO) ? "\r\033[K" : "", g_get_prgname(), text);
   g_free(text);
 }
 
@@ -78,6 +79,73 @@ gboolean programs_set_seconds(GstElement* element, const gchar* property, const 
   }
   g_object_set(element, property, (guint64)(seconds * GST_SECOND), NULL);
   return TRUE;
+}
+
+DetectorOptions programs_detector = {.threshold = -1, .interval = G_MININT, .min_area = -1, .threads = -1};
+
+static const GOptionEntry detector_entries[] = {
+    {"model", 'm', 0, G_OPTION_ARG_FILENAME, &programs_detector.model,
+     "bundle of weights (default: the built-in one)", "FILE"},
+    {"device", 'd', 0, G_OPTION_ARG_STRING, &programs_detector.device, "auto, cpu or cuda[:N]", "DEVICE"},
+    {"method", 0, 0, G_OPTION_ARG_STRING, &programs_detector.method,
+     "synboost, resynthesis, softmax-entropy, softmax-distance or perceptual-difference", "METHOD"},
+    {"threshold", 't', 0, G_OPTION_ARG_DOUBLE, &programs_detector.threshold,
+     "score from which a pixel counts (default: the bundle's)", "T"},
+    {"roi", 'r', 0, G_OPTION_ARG_STRING, &programs_detector.roi, "region that counts, frame pixels",
+     "X,Y,W,H"},
+    {"ignore-mask", 0, 0, G_OPTION_ARG_FILENAME, &programs_detector.mask,
+     "grey picture, stretched over the frame: what is black in it does not count", "FILE"},
+    {"classes", 0, 0, G_OPTION_ARG_STRING, &programs_detector.classes,
+     "only what stands on these counts, \"road,sidewalk\"", "NAMES"},
+    {"min-area", 0, 0, G_OPTION_ARG_INT, &programs_detector.min_area,
+     "smallest region reported, frame pixels", "N"},
+    {"normalization", 0, 0, G_OPTION_ARG_STRING, &programs_detector.normalization,
+     "frame, fixed or temporal (temporal: scores of different frames compare)", "MODE"},
+    {"interval", 'i', 0, G_OPTION_ARG_INT, &programs_detector.interval,
+     "frames skipped after each computed one; -1: as many as it takes to keep pace", "N"},
+    {"threads", 0, 0, G_OPTION_ARG_INT, &programs_detector.threads,
+     "threads that compute (default: all cores)", "N"},
+    {NULL, 0, 0, 0, NULL, NULL, NULL},
+};
+
+void programs_add_detector_options(GOptionContext* context) {
+  g_option_context_add_main_entries(context, detector_entries, NULL);
+}
+
+gboolean programs_set_detector(GstElement* detect, const gchar* normalization) {
+  const DetectorOptions* of = &programs_detector;
+  return programs_set_option(detect, "model", "model", of->model) &&
+         programs_set_option(detect, "device", "device", of->device) &&
+         programs_set_option(detect, "method", "method", of->method) &&
+         programs_set_option(detect, "roi", "roi", of->roi) &&
+         programs_set_option(detect, "ignore-mask", "ignore-mask", of->mask) &&
+         programs_set_option(detect, "classes", "classes", of->classes) &&
+         programs_set_option(detect, "normalization", "normalization",
+                             of->normalization ? of->normalization : normalization) &&
+         (of->threshold < 0 || programs_set_number(detect, "threshold", "threshold", of->threshold)) &&
+         (of->min_area < 0 || programs_set_number(detect, "min-area", "min-area", of->min_area)) &&
+         (of->interval == G_MININT || programs_set_number(detect, "interval", "interval", of->interval)) &&
+         (of->threads < 0 || programs_set_number(detect, "threads", "threads", of->threads));
+}
+
+gboolean programs_end_with(GstMessage* message, GMainLoop* loop, int* status) {
+  GError* error = NULL;
+  switch (GST_MESSAGE_TYPE(message)) {
+    case GST_MESSAGE_EOS:
+      g_main_loop_quit(loop);
+      return TRUE;
+    case GST_MESSAGE_ERROR:
+      gst_message_parse_error(message, &error, NULL);
+      if (*status == 0) {
+        programs_complain("%s", error->message);
+        *status = 1;
+      }
+      g_clear_error(&error);
+      g_main_loop_quit(loop);
+      return FALSE;
+    default:
+      return FALSE;
+  }
 }
 
 static GstPadProbeReturn on_caps(GstPad* pad, GstPadProbeInfo* info, gpointer box) {

@@ -19,7 +19,7 @@ void programs_give_back_memory(void);
  * is of, wherever that was moved to. After gst_init. */
 void programs_find_plugin(void);
 
-/* One line on standard error, behind the program's name. */
+/* One line on standard error, behind the program's name; on a terminal in place of a progress line. */
 void programs_complain(const gchar* format, ...) G_GNUC_PRINTF(1, 2);
 
 /* Sets a property from text as gst-launch-1.0 would. FALSE, and nothing is set, where the element has no such
@@ -34,6 +34,24 @@ gboolean programs_set_number(GstElement* element, const gchar* property, const g
 /* Of a property in nanoseconds: 0 to a day. */
 gboolean programs_set_seconds(GstElement* element, const gchar* property, const gchar* option,
                               gdouble seconds);
+
+/* The options that set an anomalydetect. A number that is not given is below 0, an interval G_MININT. */
+typedef struct {
+  gchar *model, *device, *method, *roi, *mask, *classes, *normalization;
+  gdouble threshold;
+  gint interval, min_area, threads;
+} DetectorOptions;
+
+extern DetectorOptions programs_detector;
+
+/* Lets a program take them, in its main group. */
+void programs_add_detector_options(GOptionContext* context);
+/* Sets what was given. normalization: where none was; NULL = the element's own. FALSE after a complaint. */
+gboolean programs_set_detector(GstElement* detect, const gchar* normalization);
+
+/* For a bus watch: an end or an error quits the loop. An error is told, and sets *status to 1, unless
+ * something had gone wrong before. TRUE at the end. */
+gboolean programs_end_with(GstMessage* message, GMainLoop* loop, int* status);
 
 /* H.264 with 4:2:0 chroma wants even sizes: lets a videobox pad odd ones by a row or a column, whenever the
  * size changes. */

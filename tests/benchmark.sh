@@ -44,7 +44,11 @@ if [ -e "$video" ]; then
   section "four streams on one engine, one live stream: $(basename "$video")"
   "$build/tests/gst/bench_streams" "$video" "$compact"
   section "normalization over time: $(basename "$video"), drawn drives"
-  "$build/tests/gst/bench_temporal" "$compact" "$video"
+  for method in synboost "synboost --ensemble 0.75,0.25,0,0" softmax-entropy perceptual-difference; do
+    echo "--method $method"
+    # shellcheck disable=SC2086
+    "$build/tests/gst/bench_temporal" --method $method "$compact" "$video"
+  done
 fi
 
 if [ -e "$published" ]; then

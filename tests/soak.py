@@ -1,18 +1,21 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Soak of the RTSP server: four mounts for an hour, clients that come, stay, leave and vanish.
+"""Soak of the RTSP server: four mounts for an hour, clients that come, stay, leave and vanish, at the mounts and at the page.
 
 usage: tests/soak.py [--build DIR] [--minutes N] [--video FILE]
 
 What the server holds, memory, descriptors and threads, is looked at twice in the same state, one settled client at each
 mount and nobody else: after 5 minutes, and at the end. Passes if by then memory has grown by at most 5 %, descriptors and
-threads not at all, no client was turned away or starved, and the server ends with status 0. Prints a line a minute; the last line is
+threads not at all, no client was turned away or starved, the page has shown pictures of streams and of events, and the server ends with status 0. Prints a line a minute; the last line is
 "N passed, N failed". Exit status 1 if anything failed.
 """
 import argparse
+import json
 import os
 import pathlib
 import random
+import re
+import socket
 import subprocess
 import sys
 import tempfile
@@ -32,68 +35,121 @@ def held_by(pid):
     return pages * os.sysconf("SC_PAGESIZE"), len(os.listdir(f"/proc/{pid}/fd")), len(os.listdir(f"/proc/{pid}/task"))
 
 
-class Viewer(threading.Thread):
-    """Watches a mount for some seconds, then says goodbye or just vanishes. `problem` is what went wrong."""
+class Visitor(threading.Thread):
+    """Stays for some seconds, then says goodbye or just vanishes. `took` counts what it got, `problem` is what went wrong."""
 
-    def __init__(self, url, seconds, polite):
+    def __init__(self, server, place, seconds, polite):
         super().__init__(daemon=True)
-        self.url, self.seconds, self.polite = url, seconds, polite
-        self.problem, self.packets, self.leave = None, 0, threading.Event()
+        self.server, self.place, self.seconds, self.polite = server, place, seconds, polite
+        self.problem, self.took, self.thumbnails, self.leave = None, 0, 0, threading.Event()
 
     def run(self):
+        self.end = time.monotonic() + self.seconds
         try:
-            client = harness.Client(self.url)
-            client.play([VIDEO, METADATA])
-            end = time.monotonic() + self.seconds
-            while time.monotonic() < end and not self.leave.is_set():
-                client.take_packet()
-                client.packets.clear()
-                self.packets += 1
-            if self.polite:
-                client.ask("TEARDOWN")
-            client.close()
+            self.visit()
         except Exception as error:  # whatever it is: the soak tells of it
-            self.problem = f"{self.url}: {type(error).__name__}: {error}"
+            self.problem = f"{self.place}: {type(error).__name__}: {error}"
+
+    def stays(self):
+        return time.monotonic() < self.end and not self.leave.is_set()
+
+
+class Viewer(Visitor):
+    """Watches a mount."""
+
+    def visit(self):
+        client = harness.Client(self.server.urls[self.place])
+        client.play([VIDEO, METADATA])
+        while self.stays():
+            client.take_packet()
+            client.packets.clear()
+            self.took += 1
+        if self.polite:
+            client.ask("TEARDOWN")
+        client.close()
+
+
+class Looker(Visitor):
+    """Has the page open, as a browser does: the pictures of all mounts, their scores, their events' thumbnails."""
+
+    def get(self, path, *others):
+        status, _, body = answer = self.server.page(path)
+        if status not in (200, *others):
+            raise RuntimeError(f"{path}: status {status}")
+        return answer if status == 200 else (status, {}, body)
+
+    def visit(self):
+        self.get("/")
+        number, seen, since = {}, set(), 0
+        # On a busy machine a source may take longer to begin.
+        while self.stays() or (self.took == 0 and time.monotonic() < self.end + harness.PATIENCE and not self.leave.is_set()):
+            told = json.loads(self.get(f"/mounts?since={since}")[2])
+            since = told["now"]
+            for index, mount in enumerate(told["mounts"]):
+                _, headers, picture = self.get(f"/mounts/{index}/picture?after={number.get(index, 0)}", 204)
+                number[index] = headers.get("X-Number", number.get(index, 0))
+                self.took += picture[:2] == b"\xff\xd8"
+                for event in mount["events"]:
+                    name = f"/mounts/{index}/events/{event['id']}?version={event['picture']}"
+                    if event["picture"] and name not in seen and self.stays():
+                        seen.add(name)
+                        self.thumbnails += self.get(name, 404)[2][:2] == b"\xff\xd8"  # 404: a newer one has taken its place
+        if not self.polite:
+            connection = socket.create_connection(("127.0.0.1", self.server.web_port), timeout=harness.PATIENCE)
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")  # a reset
+            connection.sendall(b"GET /mounts/0/picture?after=0 HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            connection.close()
 
 
 class Crowd:
-    """The viewers of a server."""
+    """The visitors of a server."""
 
     def __init__(self, server):
-        self.server, self.viewers = server, []
-        self.came, self.packets, self.problems = 0, 0, []
+        self.server, self.visitors = server, []
+        self.came, self.took = {Viewer: 0, Looker: 0}, {Viewer: 0, Looker: 0}
+        self.thumbnails, self.problems = 0, []
 
-    def admit(self, mount, seconds, polite=True):
-        viewer = Viewer(self.server.urls[mount], seconds, polite)
-        viewer.start()
-        self.viewers.append(viewer)
-        self.came += 1
+    def there(self, kind):
+        return sum(isinstance(visitor, kind) for visitor in self.visitors)
+
+    def admit(self, kind, place, seconds, polite=True):
+        visitor = kind(self.server, place, seconds, polite)
+        visitor.start()
+        self.visitors.append(visitor)
+        self.came[kind] += 1
 
     def see_off(self, everybody=False):
-        for viewer in self.viewers:
+        for visitor in self.visitors:
             if everybody:
-                viewer.leave.set()
-        for viewer in list(self.viewers):
+                visitor.leave.set()
+        for visitor in list(self.visitors):
             if everybody:
-                viewer.join(harness.PATIENCE)
-                if viewer.is_alive():
-                    self.problems.append(f"{viewer.url}: got nothing for {harness.PATIENCE} s")
-            if not viewer.is_alive() or everybody:
-                self.viewers.remove(viewer)
-                self.packets += viewer.packets
-                if viewer.problem:
-                    self.problems.append(viewer.problem)
-                elif viewer.packets == 0 and not everybody:
-                    self.problems.append(f"{viewer.url}: got no packet")
+                visitor.join(harness.PATIENCE)
+                if visitor.is_alive():
+                    self.problems.append(f"{visitor.place}: got nothing for {harness.PATIENCE} s")
+            if not visitor.is_alive() or everybody:
+                self.visitors.remove(visitor)
+                self.took[type(visitor)] += visitor.took
+                self.thumbnails += visitor.thumbnails
+                if visitor.problem:
+                    self.problems.append(visitor.problem)
+                elif visitor.took == 0 and not everybody:
+                    self.problems.append(f"{visitor.place}: got nothing")
+
+
+def nobody_is_there(server):
+    return re.findall(r"^anomaly_rtsp_(?:clients|sessions|mount_watched)(?:{.*})? (\S+)$", server.get("/metrics")[1],
+                      re.M) == ["0"] * (2 + len(MOUNTS))
 
 
 def look(server, crowd):
     """What the server holds with one settled client at each mount, all others gone."""
     crowd.see_off(everybody=True)
     # Those who vanished are given up after the session's timeout.
-    harness.until(lambda: server.metric("clients") == 0 and server.metric("sessions") == 0, 60)
+    if not harness.until(lambda: nobody_is_there(server), 60):
+        crowd.problems.append("somebody stays for ever")
     for mount in MOUNTS:
-        crowd.admit(mount, 40)
+        crowd.admit(Viewer, mount, 40)
     time.sleep(30)
     samples = []
     for _ in range(5):
@@ -130,7 +186,7 @@ def main():
                             "video/x-raw,width=320,height=180,framerate=10/1", "!", "videoconvert", "!", "x264enc",
                             "speed-preset=veryfast", "!", "mp4mux", "!", "filesink", f"location={video}"], check=True)
         configuration = pathlib.Path(folder) / "server.conf"
-        configuration.write_text("[server]\nport=0\nsession-timeout=10\nthreads=1\ninterval=-1\n" +
+        configuration.write_text("[server]\nport=0\nweb-port=0\nsession-timeout=10\nthreads=1\ninterval=-1\n" +
                                  "".join(f"[mount {mount}]\nsource={video.resolve()}\n" for mount in MOUNTS))
         with harness.Server(program, f"--config={configuration}") as server:
             crowd, start = Crowd(server), time.monotonic()
@@ -147,10 +203,13 @@ def main():
                     last_line = int(minutes)
                     size, descriptors, threads = held_by(server.process.pid)
                     print(f"{last_line:3d} min: {size / 2**20:.1f} MiB, {descriptors} descriptors, {threads} threads, "
-                          f"{crowd.came} clients so far, {len(crowd.viewers)} there", flush=True)
+                          f"{crowd.came[Viewer]} clients and {crowd.came[Looker]} of the page so far, "
+                          f"{crowd.there(Viewer)} and {crowd.there(Looker)} there", flush=True)
                 crowd.see_off()
-                if len(crowd.viewers) < 8:
-                    crowd.admit(chance.choice(MOUNTS), chance.uniform(0.5, 40), polite=chance.random() < 0.6)
+                if crowd.there(Viewer) < 8:
+                    crowd.admit(Viewer, chance.choice(MOUNTS), chance.uniform(0.5, 40), polite=chance.random() < 0.6)
+                if crowd.there(Looker) < 3 and chance.random() < 0.3:
+                    crowd.admit(Looker, "the page", chance.uniform(5, 60), polite=chance.random() < 0.6)
                 server.get("/metrics")
                 time.sleep(chance.uniform(0.2, 6))
             last = look(server, crowd)
@@ -158,8 +217,10 @@ def main():
                   f"{first[0] / 2**20:.1f} MiB, at the end {last[0] / 2**20:.1f} MiB: {100 * (last[0] / first[0] - 1):+.1f} %")
             check("descriptors", last[1] <= first[1], f"{first[1]}, at the end {last[1]}")
             check("threads", last[2] <= first[2], f"{first[2]}, at the end {last[2]}")
-            check("clients", not crowd.problems and crowd.packets > crowd.came,
-                  f"{crowd.came} of them took {crowd.packets} packets; {len(crowd.problems)} had trouble")
+            check("clients", not crowd.problems and crowd.took[Viewer] > crowd.came[Viewer],
+                  f"{crowd.came[Viewer]} of them took {crowd.took[Viewer]} packets, {crowd.came[Looker]} of the page "
+                  f"{crowd.took[Looker]} pictures; {len(crowd.problems)} had trouble")
+            check("events", crowd.thumbnails > 0, f"{crowd.thumbnails} thumbnails")
             for problem in crowd.problems[:10]:
                 print(f"  {problem}")
             status = server.terminate()

@@ -9,6 +9,10 @@ G_BEGIN_DECLS
 G_GNUC_INTERNAL gboolean gst_anomaly_meta_transform(GstBuffer* dest, GstMeta* meta, GstBuffer* source,
                                                     GQuark type, gpointer data);
 
+/* Copies up to `size` bytes from `offset` on, and returns how many. Maps that lie on a GPU may fail to be
+ * mapped, which gst_buffer_extract() does not survive (1.22: the buffer is left without its memory). */
+G_GNUC_INTERNAL gsize gst_anomaly_values_read(GstBuffer* values, gsize offset, gpointer out, gsize size);
+
 /* Fills `meta`, empty before, from bytes. NULL, or what is wrong with them; then `meta` is to be removed. */
 G_GNUC_INTERNAL const gchar* gst_anomaly_meta_read(GstAnomalyMeta* meta, const guint8* data, gsize size);
 

@@ -105,7 +105,7 @@ static gboolean put_plane(GByteArray* out, const GstAnomalyPlane* plane) {
   const guint values = out->len;
   if (size == 0 || size > G_MAXINT32 || out->len > G_MAXINT32 - size) return FALSE;
   g_byte_array_set_size(out, out->len + (guint)size);
-  if (gst_buffer_extract(plane->data, 0, out->data + values, size) != size) {
+  if (gst_anomaly_values_read(plane->data, 0, out->data + values, size) != size) {
     g_byte_array_set_size(out, start);
     return FALSE;
   }

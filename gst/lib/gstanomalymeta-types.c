@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The metadata's parts as values of their own: regions and planes. */
-#include "gst/lib/gstanomalymeta.h"
+#include <string.h>
+
+#include "gst/lib/gstanomalymeta-private.h"
 
 GType gst_anomaly_plane_type_get_type(void) {
   static gsize once = 0;
@@ -94,17 +96,30 @@ gsize gst_anomaly_plane_get_size(const GstAnomalyPlane* plane) {
  * The values, row-major, without padding, floats in host byte order: what a binding hands to its array type.
  * C code saves the copy by mapping @plane's data.
  *
- * Returns: (transfer full) (nullable): a copy of the values, or %NULL where @plane has none
+ * Returns: (transfer full) (nullable): a copy of the values, or %NULL where @plane has none, or they cannot
+ * be read
  *
  * Since: 0.1
  */
 GBytes* gst_anomaly_plane_dup_bytes(const GstAnomalyPlane* plane) {
-  gpointer copy = NULL;
-  gsize size = 0;
   g_return_val_if_fail(plane != NULL, NULL);
   if (plane->data == NULL) return NULL;
-  gst_buffer_extract_dup(plane->data, 0, gst_anomaly_plane_get_size(plane), &copy, &size);
-  return g_bytes_new_take(copy, size);
+  const gsize size = MIN(gst_anomaly_plane_get_size(plane), gst_buffer_get_size(plane->data));
+  gpointer copy = g_malloc(size);
+  const gsize there = gst_anomaly_values_read(plane->data, 0, copy, size);
+  if (there == size) return g_bytes_new_take(copy, size);
+  g_free(copy);
+  return NULL;
+}
+
+gsize gst_anomaly_values_read(GstBuffer* values, gsize offset, gpointer out, gsize size) {
+  GstMapInfo info;
+  if (gst_buffer_n_memory(values) != 1) return gst_buffer_extract(values, offset, out, size);
+  if (!gst_buffer_map(values, &info, GST_MAP_READ)) return 0;
+  const gsize there = info.size > offset ? MIN(size, info.size - offset) : 0;
+  if (there > 0) memcpy(out, info.data + offset, there);
+  gst_buffer_unmap(values, &info);
+  return there;
 }
 
 typedef struct {

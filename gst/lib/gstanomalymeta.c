@@ -348,7 +348,7 @@ gboolean gst_anomaly_meta_get_score_at(const GstAnomalyMeta* meta, gint x, gint 
   const guint64 column = (guint64)((dx + 0.5) * meta->map.width / meta->width);
   const guint64 row = (guint64)((dy + 0.5) * meta->map.height / meta->height);
   const gsize offset = (gsize)(row * meta->map.width + column) * sizeof value;
-  if (gst_buffer_extract(meta->map.data, offset, &value, sizeof value) != sizeof value) return FALSE;
+  if (gst_anomaly_values_read(meta->map.data, offset, &value, sizeof value) != sizeof value) return FALSE;
   *score = value;
   return TRUE;
 }

@@ -179,7 +179,10 @@ static GstFlowReturn take_frame(GstAnomalyDetect* self, GstBuffer* buffer) {
     if (GST_CLOCK_TIME_IS_VALID(config.streams.max_latency)) {
       const auto lateness =
           state.lateness.of(GST_ELEMENT(self), GST_BASE_TRANSFORM_SINK_PAD(self), times.running);
-      if (lateness) budget.limit(config.streams.max_latency, *lateness);
+      if (lateness) {
+        budget.max_latency = config.streams.max_latency;
+        budget.lateness = *lateness;
+      }
     }
     const auto frame = anomaly::map_for_engine(self, buffer);
     state.queue->push(std::exchange(buffer, nullptr), frame->pictures(), config, times, budget);

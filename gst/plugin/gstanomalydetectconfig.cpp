@@ -51,6 +51,17 @@ GType latent_type() {
   return type;
 }
 
+GType precision_type() {
+  static const GEnumValue values[] = {
+      {static_cast<int>(Precision::Auto), "bfloat16 or float16 on a GPU made for it, else float32", "auto"},
+      {static_cast<int>(Precision::Float32), "32-bit numbers", "float32"},
+      {static_cast<int>(Precision::Float16), "16-bit numbers, GPUs alone", "float16"},
+      {static_cast<int>(Precision::BFloat16), "16-bit numbers with float32's range, GPUs alone", "bfloat16"},
+      {0, nullptr, nullptr}};
+  static const GType type = plugin_type(g_enum_register_static("GstAnomalyDetectPrecision", values));
+  return type;
+}
+
 GType maps_type() {
   static const GFlagsValue values[] = {{kMapLabels, "Class of each pixel (train ids)", "labels"},
                                        {kMapEntropy, "Softmax entropy", "entropy"},
@@ -113,6 +124,10 @@ void install_detect_properties(GObjectClass* klass) {
                               "What computes: auto (a GPU where one can be used, else the CPU), cpu, cuda, "
                               "cuda:N. A named device that is missing is an error",
                               "auto", ready));
+  install(PROP_PRECISION,
+          g_param_spec_enum("precision", "Precision",
+                            "The numbers that networks compute with. One that the device does not have is an error",
+                            precision_type(), static_cast<int>(Precision::Auto), ready));
   install(PROP_METHOD, g_param_spec_enum("method", "Method", "How pixels are scored", method_type(),
                                          kBundlesMethod, ready));
   install(PROP_ENSEMBLE_WEIGHTS,
@@ -177,6 +192,9 @@ bool set_detect_property(DetectConfig& config, guint id, const GValue* value, st
       return true;
     case PROP_DEVICE:
       config.device = text_of(value);
+      return true;
+    case PROP_PRECISION:
+      config.precision = g_value_get_enum(value);
       return true;
     case PROP_METHOD:
       config.method = g_value_get_enum(value);
@@ -246,6 +264,9 @@ bool get_detect_property(const DetectConfig& config, guint id, GValue* value) {
       return true;
     case PROP_DEVICE:
       g_value_set_string(value, config.device.c_str());
+      return true;
+    case PROP_PRECISION:
+      g_value_set_enum(value, config.precision);
       return true;
     case PROP_METHOD:
       g_value_set_enum(value, config.method);

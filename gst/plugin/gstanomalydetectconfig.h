@@ -19,6 +19,7 @@ enum DetectProperty : guint {
   PROP_0,
   PROP_MODEL,
   PROP_DEVICE,
+  PROP_PRECISION,
   PROP_METHOD,
   PROP_ENSEMBLE_WEIGHTS,
   PROP_NORMALIZATION,
@@ -39,6 +40,7 @@ enum DetectProperty : guint {
 struct DetectConfig {
   std::string model;
   std::string device = "auto";
+  int precision = 0;             // Precision
   int method = -1;               // Method, or -1 = the bundle's
   std::vector<double> ensemble;  // empty = the bundle's
   int normalization = 0, latent = 0;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 namespace anomaly {
 
@@ -25,14 +26,22 @@ int skipped(double cost, double spacing, double load) {
 
 }  // namespace
 
-void DetectPace::arrived(GstClockTime running_time) {
+void DetectPace::arrived(GstClockTime running_time, GstClockTime busy, GstClockTime idle) {
+  const double waited = std::exchange(backlog_, 0);
   if (!GST_CLOCK_TIME_IS_VALID(running_time)) return;
   if (GST_CLOCK_TIME_IS_VALID(last_time_) && running_time > last_time_) {
     double step = static_cast<double>(running_time - last_time_);
+    const double hand_over = std::min(static_cast<double>(idle), kHandOver * step);
+    backlog_ = std::max(waited + static_cast<double>(busy) + hand_over - step, 0.0);
     if (spacing_ > 0) step = std::min(step, kLongestStep * spacing_);
     follow(spacing_, step, kSpacing, kSpacing);
   }
   last_time_ = running_time;
+}
+
+void DetectPace::flushed() {
+  backlog_ = 0;
+  last_time_ = GST_CLOCK_TIME_NONE;
 }
 
 void DetectPace::computed(GstClockTime waited, GstClockTime alone) {

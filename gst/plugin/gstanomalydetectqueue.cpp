@@ -31,6 +31,23 @@ int64_t nanoseconds_or_unknown(GstClockTime time) {
 
 }  // namespace
 
+// The streaming thread is held up in here, for as long as this lives.
+class DetectQueue::Busy {
+ public:
+  explicit Busy(DetectQueue& queue) : queue_(queue) {}
+  ~Busy() {
+    queue_.let_go_ = Clock::now();
+    queue_.busy_ += queue_.let_go_ - began;
+  }
+  Busy(const Busy&) = delete;
+  Busy& operator=(const Busy&) = delete;
+
+  Clock::time_point began = Clock::now();
+
+ private:
+  DetectQueue& queue_;
+};
+
 DetectQueue::DetectQueue(std::shared_ptr<const DetectModel> model, int max_in_flight,
                          std::shared_ptr<DetectSignal> signal, DetectStats& stats)
     : signal_(std::move(signal)),
@@ -54,6 +71,7 @@ void DetectQueue::set_model(std::shared_ptr<const DetectModel> model) {
 
 void DetectQueue::push(GstBuffer* buffer, const std::vector<Picture>& pictures, const DetectConfig& config,
                        const FrameTimes& times, const FrameBudget& budget) {
+  const Busy busy(*this);
   const MutableFrameView& view = pictures.front().view;
   Frame frame;
   frame.buffer = buffer;
@@ -66,10 +84,9 @@ void DetectQueue::push(GstBuffer* buffer, const std::vector<Picture>& pictures, 
     frame.pictures = pictures.size();
     if (!streams_) streams_ = std::make_shared<Streams>();
     while (streams_->size() < pictures.size()) streams_->push_back(std::make_shared<StreamState>());
-    frame.origin = {pushed_++, looked_at_++, times, Clock::now(), streams_};
+    frame.origin = {pushed_++, looked_at_++, times, busy.began, streams_};
     frame.lateness = budget.lateness;
-    if (budget.slack) frame.deadline = after(frame.origin.arrived, *budget.slack);
-    const Plan plan = plan_for(config, times, budget);
+    const Plan plan = plan_for(config, budget, frame);
     if (plan == Plan::Repeat || plan == Plan::PassOn) {
       if (since_computed_ >= 0 && since_computed_ < G_MAXINT) ++since_computed_;
       frame.late = plan == Plan::PassOn;
@@ -89,20 +106,23 @@ void DetectQueue::push(GstBuffer* buffer, const std::vector<Picture>& pictures, 
   enqueue(std::move(frame));
 }
 
-// Counts a frame, and says what becomes of it.
-DetectQueue::Plan DetectQueue::plan_for(const DetectConfig& config, const FrameTimes& times,
-                                        const FrameBudget& budget) {
+// Counts a frame, says until when it is waited for, and what becomes of it.
+DetectQueue::Plan DetectQueue::plan_for(const DetectConfig& config, const FrameBudget& budget, Frame& frame) {
   const std::lock_guard<std::mutex> lock(signal_->mutex);
-  pace_.arrived(times.running);
+  pace_.arrived(frame.origin.times.running, nanoseconds_of(std::exchange(busy_, {})),
+                nanoseconds_of(std::exchange(idle_, {})));
   const int interval = config.interval < 0 ? pace_.interval() : config.interval;
   if (since_computed_ >= 0 && (budget.late || since_computed_ < interval)) return Plan::Repeat;
-  if (!budget.slack) return Plan::Compute;
+  if (!budget.max_latency) return Plan::Compute;
+  const GstClockTime lost = std::max(budget.lateness, pace_.backlog());
+  const GstClockTime slack = *budget.max_latency > lost ? *budget.max_latency - lost : 0;
+  frame.deadline = after(frame.origin.arrived, slack);
   const auto computing = [](const std::unique_ptr<Pending>& p) { return p && !p->ticket->ready; };
   const auto count =
       std::count_if(frames_.begin(), frames_.end(), [&](const Frame& f) { return computing(f.pending); }) +
       std::count_if(overdue_.begin(), overdue_.end(), computing);
   if (static_cast<size_t>(count) >= max_in_flight_) return Plan::PassOn;
-  return *budget.slack == 0 || pace_.expected() > *budget.slack ? Plan::ComputeForOthers : Plan::Compute;
+  return slack == 0 || pace_.expected() > slack ? Plan::ComputeForOthers : Plan::Compute;
 }
 
 // The frame leaves without its result, which stands for later ones. Under the signal's mutex.
@@ -199,10 +219,15 @@ void DetectQueue::submit(Frame& frame, const std::vector<Picture>& pictures, con
 }
 
 GstFlowReturn DetectQueue::wait_for_room() noexcept {
+  Busy busy(*this);
+  if (let_go_ != Clock::time_point()) idle_ += busy.began - let_go_;
   std::unique_lock<std::mutex> lock(signal_->mutex);
-  signal_->changed.wait(lock, [this] {
-    return signal_->interrupted || flow_ != GST_FLOW_OK || frames_.size() < max_in_flight_;
-  });
+  while (!signal_->interrupted && flow_ == GST_FLOW_OK && frames_.size() >= max_in_flight_) {
+    const bool downstream = leaving_;
+    const auto began = Clock::now();
+    signal_->changed.wait(lock);
+    if (downstream) busy.began += Clock::now() - began;  // it is not we who hold up the stream
+  }
   return signal_->interrupted ? GST_FLOW_FLUSHING : flow_;
 }
 
@@ -217,6 +242,8 @@ GstFlowReturn DetectQueue::wait_until_empty() noexcept {
 GstFlowReturn DetectQueue::pop(bool idle, FinishedFrame* out) {
   *out = {};
   Frame frame;
+  std::optional<Busy> busy;
+  if (!idle) busy.emplace(*this);
   {
     std::unique_lock<std::mutex> lock(signal_->mutex);
     const auto ready = [this] {
@@ -369,6 +396,7 @@ void DetectQueue::reopen() noexcept {
     leaving_ = false;
     flow_ = GST_FLOW_OK;
     ++cleared_;
+    pace_.flushed();
   }
   reopened_ = true;
   drop(all, overdue);

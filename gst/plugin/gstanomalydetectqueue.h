@@ -47,13 +47,8 @@ struct FrameTimes {
 // How long a frame may wait for its result.
 struct FrameBudget {
   bool late = false;  // not at all: it is not computed if an earlier frame's map can stand for its own
-  std::optional<GstClockTime> slack;  // that long; nothing: as long as it takes
-  GstClockTime lateness = 0;          // when it came
-
-  void limit(GstClockTime max_latency, GstClockTime now_late) {
-    slack = max_latency > now_late ? max_latency - now_late : 0;
-    lateness = now_late;
-  }
+  std::optional<GstClockTime> max_latency;  // that long, less what it has lost; nothing: as long as it takes
+  GstClockTime lateness = 0;                // when it came: lost, as is what it waited for those before it
 };
 
 // A frame that may leave. `buffer` is null where there is none.
@@ -87,16 +82,16 @@ class DetectQueue {
 
   // Queues `buffer` (taken over, whatever happens), which holds `pictures`, all of one size; they are read
   // before this returns. `config`: what the properties that may change say now. A frame whose result is not
-  // there within its slack leaves with the last map of its stream, or with none; its own stands for the
-  // frames after it, when it is there. One whose result cannot be expected within its slack leaves at once;
-  // it is computed for those after it only where fewer than max_in_flight frames are being computed.
+  // there within its budget leaves with the last map of its stream, or with none; its own stands for the
+  // frames after it, when it is there. One whose result cannot be expected within it leaves at once; it is
+  // computed for those after it only where fewer than max_in_flight frames are being computed.
   void push(GstBuffer* buffer, const std::vector<Picture>& pictures, const DetectConfig& config,
             const FrameTimes& times, const FrameBudget& budget);
   // Queues a buffer to be passed on as it is.
   void push_untouched(GstBuffer* buffer);
 
-  // Wait until fewer than max_in_flight frames are inside, or none and the last taken out is gone. Return
-  // what flow() says then, GST_FLOW_FLUSHING when interrupted.
+  // Wait until fewer than max_in_flight frames are inside, before and behind each push(), or until none is
+  // and the last taken out is gone. Return what flow() says then, GST_FLOW_FLUSHING when interrupted.
   GstFlowReturn wait_for_room() noexcept;
   GstFlowReturn wait_until_empty() noexcept;
 
@@ -160,13 +155,15 @@ class DetectQueue {
     std::unique_ptr<Pending> pending;  // null: it is not computed, or not waited for
   };
 
+  class Busy;
+
   enum class Plan { Repeat, PassOn, Compute, ComputeForOthers };
   struct Took {
     double held_ms, inference_ms;
     int batch;
   };
 
-  Plan plan_for(const DetectConfig& config, const FrameTimes& times, const FrameBudget& budget);
+  Plan plan_for(const DetectConfig& config, const FrameBudget& budget, Frame& frame);
   void submit(Frame& frame, const std::vector<Picture>& pictures, const DetectConfig& config);
   uint64_t caller_of(size_t picture, const DetectConfig& config);
   void wait_no_longer(Frame& frame);
@@ -201,6 +198,9 @@ class DetectQueue {
   std::shared_ptr<Streams> streams_;  // from one forget() to the next
   std::vector<uint64_t> callers_;     // of the pictures behind the first
   FrameMask mask_;
+  // Since the last push(): how long the stream was held up here, and how long it was not; until when it was.
+  std::chrono::steady_clock::duration busy_{}, idle_{};
+  std::chrono::steady_clock::time_point let_go_;
 
   // Of the thread that takes frames out.
   std::vector<RegionTracker> trackers_;     // of the pictures

@@ -22,19 +22,9 @@
 #include "gst/plugin/gstanomalydetectqos.h"
 #include "gst/plugin/gstanomalydetectqueue.h"
 #include "gst/plugin/gstanomalydetectstats.h"
+#include "gst/plugin/objectlock.h"
 
 namespace anomaly {
-
-class ObjectLock {
- public:
-  explicit ObjectLock(gpointer object) : object_(GST_OBJECT(object)) { GST_OBJECT_LOCK(object_); }
-  ~ObjectLock() { GST_OBJECT_UNLOCK(object_); }
-  ObjectLock(const ObjectLock&) = delete;
-  ObjectLock& operator=(const ObjectLock&) = delete;
-
- private:
-  GstObject* object_;
-};
 
 struct DetectState {
   explicit DetectState(GstElement* element) : cuda(element) {}

@@ -28,6 +28,8 @@
 #include "gst/plugin/gstanomalypublishconfig.h"
 #include "gst/plugin/jsonline.h"
 #include "gst/plugin/linewriter.h"
+#include "gst/plugin/lockedproperties.h"
+#include "gst/plugin/objectlock.h"
 #include "gst/plugin/publishdebug.h"
 
 GST_DEBUG_CATEGORY(anomalypublish_debug);
@@ -51,17 +53,6 @@ struct Publisher {
   guint64 frames = 0;
   gint width = 0, height = 0;
   std::atomic<guint64> written = 0;  // lines, to a file
-};
-
-class ObjectLock {
- public:
-  explicit ObjectLock(gpointer object) : object_(object) { GST_OBJECT_LOCK(object_); }
-  ~ObjectLock() { GST_OBJECT_UNLOCK(object_); }
-  ObjectLock(const ObjectLock&) = delete;
-  ObjectLock& operator=(const ObjectLock&) = delete;
-
- private:
-  gpointer object_;
 };
 
 }  // namespace
@@ -339,27 +330,15 @@ static GstStructure* stats(GstAnomalyPublish* self) {
 static void gst_anomaly_publish_set_property(GObject* object, guint id, const GValue* value,
                                              GParamSpec* spec) {
   GstAnomalyPublish* self = GST_ANOMALY_PUBLISH(object);
-  bool locked = false, known = true;
-  try {
-    const ObjectLock lock(self);
-    locked = id != anomaly::PROP_STREAM && GST_STATE(self) > GST_STATE_READY;
-    if (!locked) known = anomaly::set_publish_property(self->own->config, id, value);
-  } catch (...) {
-    anomaly::post_failure(GST_ELEMENT(self), std::current_exception());
-  }
-  if (locked) g_warning("anomalypublish: \"%s\" cannot be changed while the element runs", spec->name);
-  if (!known) G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, spec);
+  const auto locked = [=] { return id != anomaly::PROP_STREAM && GST_STATE(self) > GST_STATE_READY; };
+  anomaly::set_locked_property(object, id, value, spec, self->own->config, anomaly::set_publish_property,
+                               locked);
 }
 
 static void gst_anomaly_publish_get_property(GObject* object, guint id, GValue* value, GParamSpec* spec) {
   GstAnomalyPublish* self = GST_ANOMALY_PUBLISH(object);
-  if (id == anomaly::PROP_STATS) {
-    g_value_take_boxed(value, stats(self));
-    return;
-  }
-  const ObjectLock lock(self);
-  if (!anomaly::get_publish_property(self->own->config, id, value))
-    G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, spec);
+  anomaly::get_locked_property(object, id, value, spec, self->own->config, anomaly::get_publish_property,
+                               anomaly::PROP_STATS, [self] { return stats(self); });
 }
 
 static void gst_anomaly_publish_finalize(GObject* object) {

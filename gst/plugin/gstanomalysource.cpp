@@ -26,6 +26,8 @@
 
 #include "gst/plugin/gstanomalydetecterror.h"
 #include "gst/plugin/gstanomalysourceconfig.h"
+#include "gst/plugin/lockedproperties.h"
+#include "gst/plugin/objectlock.h"
 #include "gst/plugin/sourcekeeper.h"
 #include "gst/plugin/sourcequeue.h"
 
@@ -54,17 +56,6 @@ struct Source {
   GstClockTime next = 0;       // running time that the next frame has at least
   GstClockTime duration = 0;   // of a frame, by the caps
   GstCaps* caps = nullptr;
-};
-
-class ObjectLock {
- public:
-  explicit ObjectLock(gpointer object) : object_(object) { GST_OBJECT_LOCK(object_); }
-  ~ObjectLock() { GST_OBJECT_UNLOCK(object_); }
-  ObjectLock(const ObjectLock&) = delete;
-  ObjectLock& operator=(const ObjectLock&) = delete;
-
- private:
-  gpointer object_;
 };
 
 }  // namespace
@@ -374,27 +365,14 @@ static GstStructure* stats(GstAnomalySource* self) {
 static void gst_anomaly_source_set_property(GObject* object, guint id, const GValue* value,
                                             GParamSpec* spec) {
   GstAnomalySource* self = GST_ANOMALY_SOURCE(object);
-  bool running = false, known = true;
-  try {
-    const ObjectLock lock(self);
-    running = self->own->keeper != nullptr;
-    if (!running) known = anomaly::set_source_property(self->own->config, id, value);
-  } catch (...) {
-    anomaly::post_failure(GST_ELEMENT(self), std::current_exception());
-  }
-  if (running) g_warning("anomalysource: \"%s\" cannot be changed while the element runs", spec->name);
-  if (!known) G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, spec);
+  anomaly::set_locked_property(object, id, value, spec, self->own->config, anomaly::set_source_property,
+                               [self] { return self->own->keeper != nullptr; });
 }
 
 static void gst_anomaly_source_get_property(GObject* object, guint id, GValue* value, GParamSpec* spec) {
   GstAnomalySource* self = GST_ANOMALY_SOURCE(object);
-  if (id == anomaly::SOURCE_STATS) {
-    g_value_take_boxed(value, stats(self));
-    return;
-  }
-  const ObjectLock lock(self);
-  if (!anomaly::get_source_property(self->own->config, id, value))
-    G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, spec);
+  anomaly::get_locked_property(object, id, value, spec, self->own->config, anomaly::get_source_property,
+                               anomaly::SOURCE_STATS, [self] { return stats(self); });
 }
 
 static void gst_anomaly_source_finalize(GObject* object) {

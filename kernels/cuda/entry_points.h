@@ -72,10 +72,6 @@ int statistics_create(int map_width, int map_height, int frame_width, int frame_
 void statistics_destroy(AnomalyCudaStatistics* statistics);
 int map_statistics(AnomalyCudaStatistics* statistics, const AnomalyCudaQuery* query,
                    AnomalyCudaFigures* figures, void* stream);
-int map_figures(const float* map, int map_width, int x, int y, int width, int height, float* figures,
-                void* stream);
-int count_over(AnomalyCudaResampler* resampler, const float* map, int x, int y, int width, int height,
-               float threshold, unsigned long long* over, void* stream);
 int blend_heatmap(const MutableFrameView* frame, const float* map, int map_width, int map_height, int x,
                   int y, int width, int height, const uint8_t* lut, float opacity, float threshold,
                   void* stream);

@@ -133,15 +133,6 @@ struct AnomalyCudaKernels {
   int (*map_statistics)(AnomalyCudaStatistics* statistics, const AnomalyCudaQuery* query,
                         AnomalyCudaFigures* figures, void* stream);
 
-  // statistics.h in parts. Values that are no numbers count as 0.
-  // figures: score, max and mean of the cells x..x+width-1, y..y+height-1. Mean and score are summed in
-  // another order than on the CPU (in double) and may differ in the last bit.
-  int (*map_figures)(const float* map, int map_width, int x, int y, int width, int height, float* figures,
-                     void* stream);
-  // over: pixels of a rectangle of the resized map at or over the threshold.
-  int (*count_over)(AnomalyCudaResampler* resampler, const float* map, int x, int y, int width, int height,
-                    float threshold, unsigned long long* over, void* stream);
-
   // heatmap.h. `frame` itself and `lut` (256 x 3 R'G'B') are host memory, the frame's planes and the map are
   // on the device. The map covers x, y, width, height; width or height 0: the whole frame.
   int (*blend_heatmap)(const anomaly::MutableFrameView* frame, const float* map, int map_width,

@@ -253,47 +253,4 @@ struct FloatColumnsKernel : RowGrid {
   }
 };
 
-// How many values of a rectangle of the resized plane are at or over the threshold.
-struct CountOverKernel : RowGrid {
-  FilterTables filter;
-  const float* in;
-  int in_width, left, top;
-  float threshold;
-  unsigned long long* over;  // zero before
-
-  CountOverKernel(const FilterTables& f, int columns, const float* source, int x, int y, int w, int h,
-                  float limit, unsigned long long* count)
-      : RowGrid{w, h},
-        filter(f),
-        in(source),
-        in_width(columns),
-        left(x),
-        top(y),
-        threshold(limit),
-        over(count) {}
-
-  static constexpr int kPhases = 3;
-  size_t shared_bytes() const { return kThreads * sizeof(uint32_t); }
-
-  template <int Phase>
-  ANOMALY_HD void run(ThreadIndex at, float* shared) const {
-    uint32_t* counts = reinterpret_cast<uint32_t*>(shared);
-    if constexpr (Phase == 0) {
-      const int x = column(at);
-      counts[at.thread] =
-          x < width && resampled_column(filter, in, in_width, left + x, top + row(at)) >= threshold;
-    }
-    if constexpr (Phase == 1) {
-      if (at.thread >= 32) return;
-      for (unsigned i = at.thread + 32; i < kThreads; i += 32) counts[at.thread] += counts[i];
-    }
-    if constexpr (Phase == 2) {
-      if (at.thread > 0) return;
-      uint32_t sum = 0;
-      for (unsigned i = 0; i < 32; ++i) sum += counts[i];
-      if (sum) atomic_add(over, sum);
-    }
-  }
-};
-
 }  // namespace anomaly::cuda

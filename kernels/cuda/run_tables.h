@@ -7,6 +7,7 @@
 #include "kernels/cuda/grid.h"
 #include "kernels/cuda/module_types.h"
 #include "kernels/cuda/resample_kernels.h"
+#include "kernels/resample_plane.h"
 #include "kernels/surroundings_math.h"
 
 namespace anomaly::cuda {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "kernels/cuda/cell_kernels.h"
 #include "kernels/cuda/entry_points.h"
-#include "kernels/cuda/figures_kernel.h"
+#include "kernels/cuda/figures_kernels.h"
 #include "kernels/cuda/launch.cuh"
 #include "kernels/cuda/region_kernels.h"
 #include "kernels/cuda/resampler.h"
@@ -51,18 +51,24 @@ void find_figures(Sequence& sequence, const AnomalyCudaStatistics& s, const floa
   const RunTables& runs = s.runs;
   const Span columns = cells_inside({part.left, part.right}, runs.frame_width, s.map_width);
   const Span rows = cells_inside({part.top, part.bottom}, runs.frame_height, s.map_height);
-  static_assert(offsetof(AnomalyCudaFigures, score) == 0 &&
-                offsetof(AnomalyCudaFigures, max) == sizeof(float) &&
-                offsetof(AnomalyCudaFigures, mean) == 2 * sizeof(float));
-  Figures* out = reinterpret_cast<Figures*>(figures);
-  if (!counts) {
-    sequence.run(FiguresKernel{map, s.map_width, columns.begin, rows.begin, columns.end - columns.begin,
-                               rows.end - rows.begin, nullptr, out});
-    return;
+  FigureCells cells{
+      map,    s.map_width, columns.begin, rows.begin, columns.end - columns.begin, rows.end - rows.begin,
+      nullptr};
+  if (counts) {
+    sequence.run(ChooseCellsKernel{s.map_width, s.map_height, columns, rows, counts, runs, s.cells});
+    sequence.run(CellsAboveKernel{s.map_width, s.map_height, part, counts, runs, s.cells});
+    cells = {map, s.map_width, 0, 0, s.map_width, s.map_height, s.cells};
   }
-  sequence.run(ChooseCellsKernel{s.map_width, s.map_height, columns, rows, counts, runs, s.cells});
-  sequence.run(CellsAboveKernel{s.map_width, s.map_height, part, counts, runs, s.cells});
-  sequence.run(FiguresKernel{map, s.map_width, 0, 0, s.map_width, s.map_height, s.cells, out});
+  const unsigned blocks = cells.blocks();
+  sequence.clear(s.figures, offsetof(FigureState, sums));
+  sequence.run(FigureDigitsKernel<0>{cells, s.figures, blocks});
+  sequence.run(FigureNarrowKernel<0>{s.figures});
+  sequence.run(FigureDigitsKernel<1>{cells, s.figures, blocks});
+  sequence.run(FigureNarrowKernel<1>{s.figures});
+  sequence.run(FigureDigitsKernel<2>{cells, s.figures, blocks});
+  sequence.run(FigureNarrowKernel<2>{s.figures});
+  sequence.run(FigureSumsKernel{cells, s.figures, blocks});
+  sequence.run(FinishFiguresKernel{s.figures, blocks, figures});
 }
 
 }  // namespace

@@ -42,6 +42,7 @@ size_t lay_out(AnomalyCudaStatistics& s, void* memory) {
   layout.place(r.counters, 1);
   layout.place(s.cells, static_cast<size_t>(s.map_width) * static_cast<size_t>(s.map_height));
   layout.place(s.row_begin, height);
+  layout.place(s.figures, 1);
   return layout.bytes();
 }
 

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "pipelines/programs.h"
 #include "server.h"
 
 #define ERROR g_quark_from_static_string("anomaly-rtsp-server")
@@ -313,7 +314,7 @@ static void read_users(Config* config, Group* group) {
   }
   g_strfreev(names);
   if (g_stat(group->path, &facts) == 0 && (facts.st_mode & (S_IRGRP | S_IROTH)))
-    complain("warning: %s holds passwords and others can read it (chmod 600)", group->path);
+    programs_complain("warning: %s holds passwords and others can read it (chmod 600)", group->path);
 }
 
 static void read_mount(Config* config, Group* group) {

@@ -9,15 +9,6 @@
 #include "pipelines/programs.h"
 #include "server.h"
 
-void complain(const gchar* format, ...) {
-  va_list args;
-  va_start(args, format);
-  gchar* text = g_strdup_vprintf(format, args);
-  va_end(args);
-  g_printerr("anomaly-rtsp-server: %s\n", text);
-  g_free(text);
-}
-
 static struct {
   gchar *config, *address, *model, *device;
   gchar** mounts;
@@ -123,8 +114,8 @@ static void announce(const Config* config, GstRTSPServer* server, const Monitor*
   fflush(stdout);
   GInetAddress* address = g_inet_address_new_from_string(config->address);
   if (!(address && g_inet_address_get_is_loopback(address)) && g_hash_table_size(config->users) == 0)
-    complain("warning: whoever reaches %s can watch: there are no users in the configuration",
-             config->address);
+    programs_complain("warning: whoever reaches %s can watch: there are no users in the configuration",
+                      config->address);
   g_clear_object(&address);
 }
 
@@ -196,7 +187,7 @@ int main(int argc, char** argv) {
     ok = FALSE;
   }
   if (!ok) {
-    complain("%s (see --help)", error->message);
+    programs_complain("%s (see --help)", error->message);
     g_clear_error(&error);
     return 2;
   }
@@ -204,7 +195,7 @@ int main(int argc, char** argv) {
   Config* config = config_new();
   const gboolean read = (!opt.config || config_load(config, opt.config, &error)) && add_flags(config, &error);
   ok = read && mount_check_all(config, &error) && serve(config, &error);
-  if (!ok) complain("%s", error->message);
+  if (!ok) programs_complain("%s", error->message);
   g_clear_error(&error);
   config_free(config);
   gchar** owned[] = {&opt.config, &opt.address, &opt.model, &opt.device};

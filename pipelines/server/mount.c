@@ -70,8 +70,8 @@ void mount_source_news(Mount* mount, const GstStructure* news) {
   mount->state.restarts++;
   g_mutex_unlock(&mount->state.lock);
   view_lost(mount->view, why);
-  complain("%s: the source failed: %s; trying again in %.1f s", mount->path, why,
-           delay / (gdouble)GST_SECOND);
+  programs_complain("%s: the source failed: %s; trying again in %.1f s", mount->path, why,
+                    delay / (gdouble)GST_SECOND);
 }
 
 /* Whoever waits for the first frame of a source that fails before it is answered at once. */
@@ -97,7 +97,7 @@ static gboolean server_media_handle_message(GstRTSPMedia* media, GstMessage* mes
   if (GST_MESSAGE_TYPE(message) == GST_MESSAGE_ERROR) {
     GError* error = NULL;
     gst_message_parse_error(message, &error, NULL);
-    complain("%s: %s", mount ? mount->path : "?", error->message);
+    programs_complain("%s: %s", mount ? mount->path : "?", error->message);
     g_clear_error(&error);
   } else if (mount && gst_message_has_name(message, "anomalysource")) {
     on_source_news(media, mount, gst_message_get_structure(message));

@@ -9,9 +9,6 @@
 
 #include <gst/rtsp-server/rtsp-server.h>
 
-/* One line on standard error. */
-void complain(const gchar* format, ...) G_GNUC_PRINTF(1, 2);
-
 /* What a mount has done since the start, for monitor.c. */
 typedef struct {
   GMutex lock;

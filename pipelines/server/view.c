@@ -118,7 +118,7 @@ static GstBusSyncReply on_message(GstBus* bus, GstMessage* message, gpointer dat
   if (GST_MESSAGE_TYPE(message) == GST_MESSAGE_ERROR) {
     GError* error = NULL;
     gst_message_parse_error(message, &error, NULL);
-    complain("%s: %s", view->mount->path, error->message);
+    programs_complain("%s: %s", view->mount->path, error->message);
     view_lost(view, error->message);
     g_clear_error(&error);
     g_mutex_lock(&view->lock);

@@ -11,6 +11,14 @@ constexpr size_t kSizesMost = 16;
 constexpr size_t kIdleMost = 64;  // of one size
 }  // namespace
 
+std::shared_ptr<BufferPool> BufferPool::create(Allocate allocate) {
+  if (!allocate)
+    allocate = [](size_t bytes) {
+      return std::shared_ptr<void>(new uint8_t[bytes], [](uint8_t* p) { delete[] p; });
+    };
+  return std::shared_ptr<BufferPool>(new BufferPool(std::move(allocate)));
+}
+
 BufferPool::Size& BufferPool::size_of(size_t bytes) {
   const auto found =
       std::find_if(sizes_.begin(), sizes_.end(), [bytes](const Size& size) { return size.bytes == bytes; });
@@ -37,12 +45,12 @@ std::shared_ptr<void> BufferPool::take(size_t bytes) {
       idle.pop_back();
     }
   }
-  if (!buffer) buffer.reset(new uint8_t[bytes]);
-  uint8_t* data = buffer.release();
+  if (!buffer) buffer = allocate_(bytes);
+  void* data = buffer.get();
   // Where the control block cannot be had, shared_ptr's constructor runs the deleter.
-  return {data, [pool = weak_from_this(), bytes](uint8_t* p) {
-            Buffer owned(p);
-            if (const auto alive = pool.lock()) alive->give_back(std::move(owned), bytes);
+  return {data, [pool = weak_from_this(), buffer = std::move(buffer), bytes](void*) mutable {
+            Buffer own = std::move(buffer);
+            if (const auto alive = pool.lock()) alive->give_back(std::move(own), bytes);
           }};
 }
 

@@ -4,12 +4,15 @@
 #include <dlfcn.h>
 
 #include <charconv>
+#include <cstdlib>
 #include <mutex>
 
+#include <ATen/Context.h>
 #include <ATen/Parallel.h>
 
 #include "kernels/cuda/load.h"
 #include "src/error.h"
+#include "src/networks/compute.h"
 
 namespace anomaly {
 
@@ -24,8 +27,17 @@ std::string library_folder(const void* symbol) {
   return slash == std::string::npos ? std::string() : file.substr(0, slash + 1);
 }
 
-// Whether the framework can put its networks on a GPU: one must not be chosen before it can.
-constexpr bool kNetworksOnGpu = false;
+// The emulated module's table, where the environment names that module; null elsewhere.
+const AnomalyCudaKernels* emulated_kernels() {
+  const char* named = std::getenv("GST_ANOMALY_CUDA_MODULE");
+  const AnomalyCudaKernels* kernels = named && *named ? load_cuda_kernels() : nullptr;
+  return kernels && kernels->emulated ? kernels : nullptr;
+}
+
+std::string beyond(int count) {
+  return "this machine has " + std::to_string(count) + (count == 1 ? " GPU" : " GPUs") +
+         ", numbered from 0";
+}
 
 // GPUs that the driver offers. The driver's two functions are called as cuda.h declares them on every
 // platform, so that nothing of CUDA is needed to build this. Returns what is wrong, or an empty string and
@@ -45,6 +57,14 @@ std::string count_gpus(int& count) {
   return {};
 }
 
+// LibTorch's settings are the process'. cuDNN times its algorithms for every new shape and keeps the best. Float32
+// is float32: without this, convolutions would round their inputs to 10 bits (TF32).
+void tune_libtorch() {
+  at::globalContext().setBenchmarkCuDNN(true);
+  at::globalContext().setAllowTF32CuDNN(false);
+  at::globalContext().setAllowTF32CuBLAS(false);
+}
+
 // Loads what computing on a GPU takes. Returns what is missing, or an empty string.
 std::string load_cuda() {
   const std::string torch =
@@ -53,8 +73,8 @@ std::string load_cuda() {
     return "LibTorch's CUDA library cannot be loaded (" + std::string(dlerror()) +
            "); install torch with its GPU libraries";
   std::string problem;
-  if (!load_cuda_kernels(&problem)) return problem;
-  return kNetworksOnGpu ? "" : "the networks of this version run on the CPU only";
+  if (load_cuda_kernels(&problem)) tune_libtorch();
+  return problem;
 }
 
 // What keeps GPU `index` from being used, or an empty string.
@@ -62,14 +82,16 @@ std::string gpu_problem(int index) {
   static std::mutex mutex;
   const std::lock_guard<std::mutex> lock(mutex);
   int count = 0;
+  if (const AnomalyCudaKernels* emulated = emulated_kernels()) {
+    emulated->device_count(&count);
+    return index < count ? "" : beyond(count);
+  }
   if (std::string problem = count_gpus(count); !problem.empty()) return problem;
-  if (index >= count)
-    return "this machine has " + std::to_string(count) + (count == 1 ? " GPU" : " GPUs") +
-           ", numbered from 0";
-  return load_cuda();
+  return index < count ? load_cuda() : beyond(count);
 }
 
-// "cuda" or "cuda:N" -> N; -1 where `name` is neither.
+}  // namespace
+
 int cuda_index(const std::string& name) {
   if (name == "cuda") return 0;
   if (name.rfind("cuda:", 0) != 0) return -1;
@@ -79,8 +101,6 @@ int cuda_index(const std::string& name) {
   return status == std::errc() && stop == end && index >= 0 ? index : -1;
 }
 
-}  // namespace
-
 std::string resolve_device(const std::string& wanted) {
   if (wanted == "cpu") return wanted;
   const bool choose = wanted.empty() || wanted == "auto";
@@ -88,12 +108,51 @@ std::string resolve_device(const std::string& wanted) {
   if (index < 0)
     throw Error(ErrorKind::BadSettings,
                 "There is no device \"" + wanted + "\": use auto, cpu, cuda, or cuda:N with N from 0.");
-  if (choose && !kNetworksOnGpu) return "cpu";
+  if (choose && emulated_kernels()) return "cpu";
   const std::string problem = gpu_problem(index);
   if (problem.empty()) return "cuda:" + std::to_string(index);
   if (choose) return "cpu";
   throw Error(ErrorKind::Device, "Device " + wanted + " cannot be used: " + problem +
                                      ". Use device auto or cpu to compute without it.");
+}
+
+std::string device_name(const std::string& resolved) {
+  return resolved != "cpu" && emulated_kernels() ? resolved + " (emulated)" : resolved;
+}
+
+Compute compute_on(const std::string& resolved, Precision precision) {
+  Compute compute;
+  if (resolved == "cpu") {
+    if (precision != Precision::Auto && precision != Precision::Float32)
+      throw Error(ErrorKind::BadSettings, std::string("Precision ") + to_string(precision) +
+                                              " is for GPUs, and the device is the CPU: use precision auto or "
+                                              "float32, or device cuda.");
+    return compute;
+  }
+  const int index = cuda_index(resolved);
+  compute.kernels = load_cuda_kernels();
+  if (!emulated_kernels()) compute.device = at::Device(at::kCUDA, static_cast<c10::DeviceIndex>(index));
+  int major = 0, minor = 0;
+  compute.check(compute.kernels->compute_capability(index, &major, &minor), "asking for the GPU's kind");
+  switch (precision) {
+    case Precision::Auto:
+      compute.type = major >= 8 ? at::kBFloat16 : major >= 7 ? at::kHalf : at::kFloat;
+      break;
+    case Precision::Float32:
+      compute.type = at::kFloat;
+      break;
+    case Precision::Float16:
+      compute.type = at::kHalf;
+      break;
+    case Precision::BFloat16:
+      if (major < 8 && !emulated_kernels())
+        throw Error(ErrorKind::BadSettings, "Precision bfloat16 needs a GPU of compute capability 8.0 or newer, and " +
+                                                resolved + " has " + std::to_string(major) + "." +
+                                                std::to_string(minor) + ": use auto, float16 or float32.");
+      compute.type = at::kBFloat16;
+      break;
+  }
+  return compute;
 }
 
 }  // namespace anomaly

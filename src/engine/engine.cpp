@@ -13,7 +13,9 @@
 #include "src/engine/computation.h"
 #include "src/engine/device.h"
 #include "src/engine/failure.h"
+#include "src/engine/gpu_computation.h"
 #include "src/framework/framework.h"
+#include "src/networks/compute.h"
 
 namespace anomaly {
 
@@ -21,8 +23,8 @@ namespace {
 
 class BundleComputation final : public Computation {
  public:
-  BundleComputation(std::shared_ptr<const Bundle> bundle, const std::string& device)
-      : framework_(std::move(bundle), device) {}
+  BundleComputation(std::shared_ptr<const Bundle> bundle, const std::string& device, Precision precision)
+      : framework_(std::move(bundle), device, precision) {}
 
   void prepare(const Settings& settings) override { framework_.prepare(settings); }
 
@@ -53,14 +55,21 @@ class BundleComputation final : public Computation {
   Framework framework_;
 };
 
-ModelInfo describe(const Bundle& bundle, const std::string& device) {
+const char* precision_name(at::ScalarType type) {
+  return to_string(type == at::kHalf       ? Precision::Float16
+                   : type == at::kBFloat16 ? Precision::BFloat16
+                                           : Precision::Float32);
+}
+
+ModelInfo describe(const Bundle& bundle, const std::string& device, Precision precision) {
   const BundleInfo& info = bundle.info();
   ModelInfo model;
   model.path = bundle.path();
   model.name = info.name;
   model.license = info.license;
   model.default_method = info.default_method;
-  model.device = device;
+  model.device = device_name(device);
+  model.precision = precision_name(compute_on(device, precision).type);
   model.segmentation_width = info.segmentation_width;
   model.segmentation_height = info.segmentation_height;
   model.map_width = info.map_width;
@@ -73,15 +82,6 @@ ModelInfo describe(const Bundle& bundle, const std::string& device) {
 
 }  // namespace
 
-PreparedFrame Engine::ingest(const FrameView& frame, const FrameMemory& memory, int width, int height) {
-  if (memory.kind == FrameMemory::Kind::Host) return ingest(frame, width, height);
-  throw Error(ErrorKind::Device,
-              "The frame lies in the memory of GPU " + std::to_string(memory.device) +
-                  ", and the engine computes on " + model().device +
-                  ": use device=cuda, or copy frames to system memory first (cudadownload, "
-                  "nvvideoconvert).");
-}
-
 std::shared_ptr<Engine> Engine::open(const EngineOptions& options) {
   if (options.threads < 0)
     throw Error(ErrorKind::BadSettings, "The number of threads is negative: use 0 for all cores.");
@@ -89,9 +89,13 @@ std::shared_ptr<Engine> Engine::open(const EngineOptions& options) {
   const std::string path = options.bundle.empty() ? builtin_bundle_path() : options.bundle;
   try {
     auto bundle = Bundle::open(path);
-    ModelInfo model = describe(*bundle, device);
-    return make_engine(std::make_unique<BundleComputation>(std::move(bundle), device), std::move(model),
-                       options.threads);
+    ModelInfo model = describe(*bundle, device, options.precision);
+    std::unique_ptr<Computation> computation;
+    if (device == "cpu")
+      computation = std::make_unique<BundleComputation>(std::move(bundle), device, options.precision);
+    else
+      computation = make_gpu_computation(std::move(bundle), device, options.precision);
+    return make_engine(std::move(computation), std::move(model), options.threads);
   } catch (...) {
     std::rethrow_exception(current_failure("opening " + path));
   }

@@ -22,16 +22,21 @@
 
 namespace anomaly {
 
+class GpuReading;
+
 struct EngineOptions {
   std::string bundle;  // path; empty = the built-in bundle
   std::string device =
       "auto";       // auto | cpu | cuda[:N]; a named device that is missing is an error, never a fall-back
   int threads = 0;  // of the worker's computations; 0 = all cores
+  Precision precision = Precision::Auto;  // a device that does not have it is an error
 };
 
 // What a program may want to know of a bundle, without LibTorch or JSON.
 struct ModelInfo {
-  std::string path, name, license, default_method, device;
+  std::string path, name, license, default_method;
+  std::string device;     // "cpu", "cuda:0"; "cuda:0 (emulated)" for the module that stands in for one in tests
+  std::string precision;  // that networks compute with: "float32", "float16", "bfloat16"
   int segmentation_width = 0, segmentation_height = 0, map_width = 0, map_height = 0;
   std::vector<std::string> classes;  // by train id
   double threshold = 0.5;
@@ -71,6 +76,7 @@ struct PreparedFrame {
   int frame_width = 0, frame_height = 0;  // of the frame it was made from
   std::shared_ptr<uint8_t> rgb;
   FrameMemory::Kind kind = FrameMemory::Kind::Host;  // where `rgb` points
+  std::shared_ptr<const GpuReading> reading;         // Kind::Cuda: the engine's own, of that GPU
 };
 
 struct Request {
@@ -139,7 +145,7 @@ class Engine {
   // The same for a frame whose planes lie in `memory`. A GPU engine takes frames of its own GPU without a
   // copy to the host, after what is queued on memory.stream, and has read them when it returns. Throws
   // Error(Device) for device memory that the engine cannot read, saying why.
-  virtual PreparedFrame ingest(const FrameView& frame, const FrameMemory& memory, int width, int height);
+  virtual PreparedFrame ingest(const FrameView& frame, const FrameMemory& memory, int width, int height) = 0;
 
   // Queues a frame; results of one caller come in the order queued, callers take turns. The future throws
   // Error: Resource where memory ran out, Device where LibTorch failed, BadSettings, Cancelled. The queue has

@@ -34,7 +34,7 @@ Plane plane_of(const at::Tensor& tensor, const Kind& kind) {
   const auto type = kind.type == Plane::Type::F32 ? at::kFloat : at::kByte;
   const bool shaped =
       kind.channels == 1 ? tensor.dim() == 2 : tensor.dim() == 3 && tensor.size(2) == kind.channels;
-  if (tensor.scalar_type() != type || !shaped || !tensor.is_contiguous() || !tensor.device().is_cpu()) {
+  if (tensor.scalar_type() != type || !shaped || !tensor.is_contiguous()) {
     std::ostringstream text;
     text << "The framework's tensor \"" << kind.tensor << "\" has type " << tensor.scalar_type()
          << " and shape " << tensor.sizes() << ": not a plane of numbers in memory.";
@@ -51,23 +51,51 @@ Plane plane_of(const at::Tensor& tensor, const Kind& kind) {
   return plane;
 }
 
-}  // namespace
-
-Result result_planes(const FrameTensors& tensors, unsigned maps) {
-  const auto scores = tensors.find(kScores.tensor);
-  if (scores == tensors.end()) throw Error(ErrorKind::Device, "The framework returned no anomaly map.");
-  Result result;
-  result.map = plane_of(scores->second, kScores);
-  for (const Kind& kind : kFurther)
-    if (maps & kind.flag)
-      if (const auto found = tensors.find(kind.tensor); found != tensors.end())
-        result.further.push_back(plane_of(found->second, kind));
-  return result;
+Plane named_plane(const FrameTensors& tensors, const Kind& kind) {
+  const auto found = tensors.find(kind.tensor);
+  return found == tensors.end() ? Plane{} : plane_of(found->second, kind);
 }
 
-Plane label_plane(const FrameTensors& tensors) {
-  const auto found = tensors.find(kLabels.tensor);
-  return found == tensors.end() ? Plane{} : plane_of(found->second, kLabels);
+MapStatistics statistics_of(const Request& request, const ComputedFrame& frame) {
+  const FrameTensors& tensors = frame.download ? frame.for_statistics : frame.tensors;
+  const Plane map = named_plane(tensors, kScores), labels = named_plane(tensors, kLabels);
+  StatisticsQuery query;
+  query.frame_width = request.frame.frame_width;
+  query.frame_height = request.frame.frame_height;
+  query.threshold = request.threshold;
+  query.min_area = request.min_area;
+  query.roi = request.roi;
+  query.mask = request.mask.get();
+  query.classes = request.classes;
+  query.with_runs = request.with_runs;
+  return map_statistics(static_cast<const float*>(map.data.get()), map.width, map.height,
+                        static_cast<const uint8_t*>(labels.data.get()), labels.width, labels.height, query);
+}
+
+void place(Plane& plane, const ComputedFrame& frame) {
+  if (!frame.download) return;
+  plane.kind = FrameMemory::Kind::Cuda;
+  plane.device = frame.device;
+  plane.download = [download = frame.download, data = plane.data.get(), bytes = plane.bytes()](void* host) {
+    download(host, data, bytes);
+  };
+}
+
+}  // namespace
+
+Result result_of(const Request& request, const ComputedFrame& frame) {
+  Result result;
+  result.scene_cut = frame.scene_cut;
+  result.map = named_plane(frame.tensors, kScores);
+  if (!result.map.data) throw Error(ErrorKind::Device, "The framework returned no anomaly map.");
+  for (const Kind& kind : kFurther)
+    if (request.maps & kind.flag)
+      if (Plane plane = named_plane(frame.tensors, kind); plane.data)
+        result.further.push_back(std::move(plane));
+  result.statistics = frame.statistics ? *frame.statistics : statistics_of(request, frame);
+  place(result.map, frame);
+  for (Plane& plane : result.further) place(plane, frame);
+  return result;
 }
 
 }  // namespace anomaly

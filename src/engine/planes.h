@@ -2,16 +2,13 @@
 // From a computation's tensors to the planes of a result, without copying a number.
 #pragma once
 
-#include "src/engine/engine.h"
-#include "src/framework/framework.h"
+#include "src/engine/computation.h"
 
 namespace anomaly {
 
-// The score map, and the maps of `maps` (MapFlags) that were computed, in the flags' order. Throws
-// Error(Device) where a tensor does not have the type and shape that its name promises.
-Result result_planes(const FrameTensors& tensors, unsigned maps);
-
-// Train ids at segmentation size, or a plane without data.
-Plane label_plane(const FrameTensors& tensors);
+// The score map, the maps that the request asked for (MapFlags) and that were computed, in the flags' order, and
+// the statistics of the score map. Throws Error(Device) where a tensor does not have the type and shape that its
+// name promises.
+Result result_of(const Request& request, const ComputedFrame& frame);
 
 }  // namespace anomaly

@@ -4,6 +4,7 @@
 #include <omp.h>
 #include <pthread.h>
 
+#include <algorithm>
 #include <chrono>
 #include <condition_variable>
 #include <deque>
@@ -53,10 +54,20 @@ class QueueEngine final : public Engine {
       : computation_(std::move(computation)),
         model_(std::move(model)),
         threads_(threads > 0 ? threads : omp_get_max_threads()),
+        depth_(static_cast<size_t>(computation_->depth())),
         pool_(BufferPool::create()) {
     try {
       worker_ = std::thread([this] { work(); });
+      if (depth_ > 1) finisher_ = std::thread([this] { finish_all(); });
     } catch (const std::system_error& e) {
+      if (worker_.joinable()) {
+        {
+          const std::lock_guard<std::mutex> lock(mutex_);
+          stop_ = true;
+        }
+        wake_.notify_all();
+        worker_.join();
+      }
       throw Error(ErrorKind::Resource, std::string("The engine's thread could not be started: ") + e.what());
     }
   }
@@ -70,10 +81,17 @@ class QueueEngine final : public Engine {
       frames = turns_.clear();
       preparations.swap(preparations_);
     }
-    wake_.notify_one();
+    wake_.notify_all();
     fail_all(frames, cancelled());
     for (Preparation& preparation : preparations) preparation.promise.set_exception(cancelled());
     worker_.join();
+    if (!finisher_.joinable()) return;
+    {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      all_begun_ = true;
+    }
+    begun_.notify_one();
+    finisher_.join();
   }
 
   const ModelInfo& model() const override { return model_; }
@@ -87,11 +105,21 @@ class QueueEngine final : public Engine {
       const std::lock_guard<std::mutex> lock(mutex_);
       preparations_.push_back(std::move(preparation));
     }
-    wake_.notify_one();
+    wake_.notify_all();
     done.get();
   }
 
   PreparedFrame ingest(const FrameView& frame, int width, int height) override {
+    return ingest(frame, FrameMemory{}, width, height);
+  }
+
+  PreparedFrame ingest(const FrameView& frame, const FrameMemory& memory, int width, int height) override {
+    if (memory.kind != FrameMemory::Kind::Host && !computation_->reads())
+      throw Error(ErrorKind::Device,
+                  "The frame lies in the memory of GPU " + std::to_string(memory.device) +
+                      ", and the engine computes on " + model_.device +
+                      ": use device=cuda, or copy frames to system memory first (cudadownload, "
+                      "nvvideoconvert).");
     PreparedFrame out;
     out.width = width ? width : model_.segmentation_width;
     out.height = height ? height : model_.segmentation_height;
@@ -104,6 +132,7 @@ class QueueEngine final : public Engine {
                                               " pixels a side.");
     const OpenMpThreads team(threads_);
     try {
+      if (computation_->reads()) return computation_->read(frame, memory, out.width, out.height);
       out.rgb = std::static_pointer_cast<uint8_t>(pool_->take(size_t{3} * out.width * out.height));
       ingest_rgb8(frame, out.rgb.get(), out.width, out.height);
     } catch (const std::invalid_argument& e) {
@@ -123,7 +152,7 @@ class QueueEngine final : public Engine {
       const std::lock_guard<std::mutex> lock(mutex_);
       turns_.push(std::move(one));
     }
-    wake_.notify_one();
+    wake_.notify_all();
     return future;
   }
 
@@ -141,13 +170,25 @@ class QueueEngine final : public Engine {
     for (QueuedRequest& frame : frames) fail(frame, failure);
   }
 
-  void work() {
-    pthread_setname_np(pthread_self(), "anomaly-engine");
+  // A batch under way.
+  struct Begun {
+    std::list<QueuedRequest> batch;
+    std::vector<const Request*> requests;
+    std::unique_ptr<Computing> computing;
+    TurnClock::time_point start;
+  };
+
+  void become(const char* name) const {
+    pthread_setname_np(pthread_self(), name);
     // LibTorch sets a thread's number on its first use to what was last asked for anywhere in the process:
     // let it do that now, then set ours.
     at::get_num_threads();
     at::set_num_threads(threads_);
     omp_set_num_threads(threads_);
+  }
+
+  void work() {
+    become("anomaly-engine");
     for (;;) {
       std::deque<Preparation> preparations;
       Turns::Next next;
@@ -158,6 +199,10 @@ class QueueEngine final : public Engine {
           // First, for somebody waits to start; and it is nothing where the networks are there.
           preparations.swap(preparations_);
           if (!preparations.empty()) break;
+          if (depth_ > 1 && under_way_.size() >= depth_) {
+            wake_.wait(lock);
+            continue;
+          }
           next = turns_.take(TurnClock::now());
           if (!next.batch.empty() || !next.cancelled.empty()) break;
           if (next.wait_until)
@@ -216,26 +261,110 @@ class QueueEngine final : public Engine {
 
   // Throws before any promise is kept, or not at all.
   void compute(std::list<QueuedRequest>& batch) {
-    using Milliseconds = std::chrono::duration<double, std::milli>;
-    const auto start = TurnClock::now();
-    std::vector<const Request*> requests;
+    Begun begun;
+    begun.start = TurnClock::now();
     for (const QueuedRequest& frame : batch) {
       if (!frame.request.frame.rgb)
         throw Error(ErrorKind::BadSettings, "A frame without pixels was given to the engine.");
-      requests.push_back(&frame.request);
+      if (frame.request.frame.kind != FrameMemory::Kind::Host && !computation_->reads())
+        throw Error(ErrorKind::BadSettings, "A frame that was read for a GPU was given to an engine on " +
+                                                model_.device + ": let the same engine read it.");
+      begun.requests.push_back(&frame.request);
     }
-    std::vector<FrameTensors> tensors = computation_->compute(requests);
-    if (tensors.size() != requests.size())
-      throw Error(ErrorKind::Device, "The framework returned " + std::to_string(tensors.size()) +
-                                         " results for " + std::to_string(requests.size()) + " frames.");
-    const Milliseconds share = Milliseconds(TurnClock::now() - start) / static_cast<double>(requests.size());
-    auto result = tensors.begin();
+    if (depth_ > 1) return begin(batch, begun);
+    std::vector<FrameTensors> tensors = computation_->compute(begun.requests);
+    std::vector<ComputedFrame> frames(tensors.size());
+    for (size_t i = 0; i < std::min(frames.size(), begun.requests.size()); ++i) {
+      const std::shared_ptr<StreamState>& stream = begun.requests[i]->stream;
+      frames[i].tensors = std::move(tensors[i]);
+      frames[i].scene_cut = stream && stream->cut();
+    }
+    deliver(batch, frames, begun.start);
+  }
+
+  void begin(std::list<QueuedRequest>& batch, Begun& begun) {
+    if (begun.requests.front()->settings.normalization == Normalization::Temporal) {
+      std::unique_lock<std::mutex> lock(mutex_);
+      wake_.wait(lock, [&] { return !streams_under_way(begun.requests); });
+    }
+    begun.computing = computation_->begin(begun.requests);
+    begun.batch.splice(begun.batch.end(), batch);
+    {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      under_way_.push_back(std::move(begun));
+    }
+    begun_.notify_one();
+  }
+
+  bool streams_under_way(const std::vector<const Request*>& requests) const {
+    for (const Begun& begun : under_way_)
+      for (const Request* before : begun.requests)
+        for (const Request* request : requests)
+          if (request->stream && request->stream == before->stream) return true;
+    return false;
+  }
+
+  void finish_all() {
+    become("anomaly-results");
+    TurnClock::time_point last{};  // when the device was done with the batch before
+    for (;;) {
+      Begun* begun = nullptr;
+      {
+        std::unique_lock<std::mutex> lock(mutex_);
+        begun_.wait(lock, [this] { return !under_way_.empty() || all_begun_; });
+        if (under_way_.empty()) return;
+        begun = &under_way_.front();  // a list's element stays where it is
+      }
+      std::exception_ptr failure;
+      try {
+        std::vector<ComputedFrame> frames = begun->computing->finish();
+        begun->computing.reset();
+        const auto start = std::max(begun->start, last);
+        last = TurnClock::now();
+        std::list<QueuedRequest> batch;
+        batch.splice(batch.end(), begun->batch);
+        done_with_front();  // before the statistics: the next one may begin
+        begun = nullptr;
+        deliver(batch, frames, start);
+      } catch (...) {
+        failure = current_failure("computing a frame");
+      }
+      // What fails this late fails for all: the device does, and trying again would not help.
+      if (!failure) continue;
+      std::list<QueuedRequest> batch;
+      if (begun) {
+        batch.splice(batch.end(), begun->batch);
+        begun->computing.reset();
+        done_with_front();
+      }
+      fail_all(batch, failure);
+    }
+  }
+
+  void done_with_front() {
+    std::list<Begun> gone;
+    {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      gone.splice(gone.end(), under_way_, under_way_.begin());
+    }
+    wake_.notify_all();
+  }
+
+  // Throws before any promise is kept, or not at all. start: of the common part.
+  void deliver(std::list<QueuedRequest>& batch, std::vector<ComputedFrame>& frames,
+               TurnClock::time_point start) {
+    using Milliseconds = std::chrono::duration<double, std::milli>;
+    if (frames.size() != batch.size())
+      throw Error(ErrorKind::Device, "The framework returned " + std::to_string(frames.size()) +
+                                         " results for " + std::to_string(batch.size()) + " frames.");
+    const Milliseconds share = Milliseconds(TurnClock::now() - start) / static_cast<double>(frames.size());
+    auto computed = frames.begin();
     for (QueuedRequest& frame : batch) {
       const auto own = TurnClock::now();
       std::exception_ptr failure;
       try {
-        Result out = finish(frame.request, std::exchange(*result++, {}));
-        out.batch = static_cast<int>(requests.size());
+        Result out = result_of(frame.request, std::exchange(*computed++, {}));
+        out.batch = static_cast<int>(frames.size());
         out.inference_ms = (share + Milliseconds(TurnClock::now() - own)).count();
         frame.promise.set_value(std::move(out));
       } catch (...) {
@@ -248,29 +377,10 @@ class QueueEngine final : public Engine {
     }
   }
 
-  static Result finish(const Request& request, const FrameTensors& tensors) {
-    Result result = result_planes(tensors, request.maps);
-    const Plane labels = label_plane(tensors);
-
-    StatisticsQuery query;
-    query.frame_width = request.frame.frame_width;
-    query.frame_height = request.frame.frame_height;
-    query.threshold = request.threshold;
-    query.min_area = request.min_area;
-    query.roi = request.roi;
-    query.mask = request.mask.get();
-    query.classes = request.classes;
-    query.with_runs = request.with_runs;
-    result.statistics =
-        map_statistics(static_cast<const float*>(result.map.data.get()), result.map.width, result.map.height,
-                       static_cast<const uint8_t*>(labels.data.get()), labels.width, labels.height, query);
-    result.scene_cut = request.stream && request.stream->cut();
-    return result;
-  }
-
   const std::unique_ptr<Computation> computation_;  // the worker's
   const ModelInfo model_;
   const int threads_;
+  const size_t depth_;  // of the computation
   const std::shared_ptr<BufferPool> pool_;
 
   std::mutex mutex_;
@@ -278,11 +388,23 @@ class QueueEngine final : public Engine {
   Turns turns_;
   std::deque<Preparation> preparations_;
   bool stop_ = false;
+  // Begun and not yet waited for, the oldest in front: at most depth_. Empty where that is 1.
+  std::list<Begun> under_way_;
+  std::condition_variable begun_;
+  bool all_begun_ = false;
 
-  std::thread worker_;  // last: it uses all of the above
+  std::thread worker_, finisher_;  // last: they use all of the above
 };
 
 }  // namespace
+
+std::unique_ptr<Computing> Computation::begin(const std::vector<const Request*>&) {
+  throw std::logic_error("a computation of depth 1 begins nothing");
+}
+
+PreparedFrame Computation::read(const FrameView&, const FrameMemory&, int, int) {
+  throw std::logic_error("a computation in host memory reads no frames");
+}
 
 uint64_t new_caller() {
   static std::atomic<uint64_t> last{0};

@@ -42,7 +42,9 @@ std::string describe(const EngineOptions& options) {
   const std::string threads = options.threads == 0   ? "all cores"
                               : options.threads == 1 ? "1 thread"
                                                      : std::to_string(options.threads) + " threads";
-  return options.bundle + " on " + options.device + " with " + threads;
+  const std::string numbers =
+      options.precision == Precision::Auto ? "" : std::string(" in ") + to_string(options.precision);
+  return options.bundle + " on " + options.device + numbers + " with " + threads;
 }
 
 }  // namespace
@@ -63,7 +65,7 @@ struct EngineRegistry::State {
 
     bool same(const Entry& other) const {
       return file == other.file && options.device == other.options.device &&
-             options.threads == other.options.threads;
+             options.threads == other.options.threads && options.precision == other.options.precision;
     }
   };
   using Entries = std::list<std::shared_ptr<Entry>>;
@@ -93,8 +95,8 @@ struct EngineRegistry::State {
           throw Error(ErrorKind::BadSettings,
                       "The engine \"" + wanted.id + "\" is in use for " + describe(entry->options) +
                           ", and was asked for " + describe(wanted.options) +
-                          ". Who shares an engine by its id must ask for the same bundle, device and number "
-                          "of threads: change these, or the id.");
+                          ". Who shares an engine by its id must ask for the same bundle, device, precision "
+                          "and number of threads: change these, or the id.");
     }
   }
 

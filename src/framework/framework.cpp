@@ -7,6 +7,9 @@
 
 #include "src/engine/device.h"
 #include "src/error.h"
+#include "src/framework/gpu_runner.h"
+#include "src/framework/network_set.h"
+#include "src/framework/ops.h"
 #include "src/framework/steps.h"
 #include "src/networks/tensor_source.h"
 
@@ -26,20 +29,10 @@ void check_ensemble(const std::array<double, 4>& weights) {
 
 }  // namespace
 
-struct Framework::Networks {
-  std::shared_ptr<SegmentationNetwork> segmentation;
-  std::shared_ptr<LatentEncoder> encoder;
-  std::shared_ptr<GeneratorNetwork> generator;
-  std::shared_ptr<PerceptualNetwork> perceptual;
-  std::shared_ptr<DissimilarityNetwork> dissimilarity, baseline;
-};
-
-Framework::Framework(std::shared_ptr<const Bundle> bundle, const std::string& device)
-    : bundle_(std::move(bundle)), networks_(std::make_unique<Networks>()) {
-  const std::string resolved = resolve_device(device);
-  if (resolved != "cpu")
-    throw Error(ErrorKind::Device,
-                "Device " + resolved + " cannot run the framework's networks in this build. Use device cpu.");
+Framework::Framework(std::shared_ptr<const Bundle> bundle, const std::string& device, Precision precision)
+    : bundle_(std::move(bundle)),
+      compute_(std::make_unique<const Compute>(compute_on(resolve_device(device), precision))),
+      networks_(std::make_shared<NetworkSet>()) {
   check_no_strays(*bundle_);
 }
 
@@ -77,7 +70,8 @@ void Framework::prepare(const Settings& settings) {
   }
 
   const c10::InferenceMode inference;
-  Networks& n = *networks_;
+  const ComputeScope scope(*compute_);
+  NetworkSet n = *networks_;
   if (!n.segmentation) n.segmentation = load_segmentation(bundle);
   if (needs.synthesis && !n.encoder) n.encoder = load_encoder(bundle);
   if (needs.synthesis && !n.generator) n.generator = load_generator(bundle);
@@ -90,6 +84,7 @@ void Framework::prepare(const Settings& settings) {
   if (needs.dissimilarity && !n.dissimilarity->uses_uncertainty())
     throw Error(ErrorKind::BadBundle,
                 bundle.path() + ": the network \"dissimilarity\" must use uncertainty maps");
+  if (n != *networks_) networks_ = std::make_shared<NetworkSet>(std::move(n));
 }
 
 std::vector<FrameTensors> Framework::run(const at::Tensor& frames, const Settings& settings, bool everything,
@@ -106,18 +101,22 @@ std::vector<FrameTensors> Framework::run(const at::Tensor& frames, const Setting
   if (!streams.empty() && streams.size() != static_cast<size_t>(frames.size(0)))
     throw Error(ErrorKind::BadSettings, std::to_string(frames.size(0)) + " frames came with the streams of " +
                                             std::to_string(streams.size()));
+  if (settings.normalization == Normalization::Temporal)
+    for (size_t i = 0; i < static_cast<size_t>(frames.size(0)); ++i)
+      if (streams.empty() || !streams[i].stream)
+        throw Error(
+            ErrorKind::BadSettings,
+            "normalization temporal is for the frames of a stream: use frame or fixed for single ones");
   prepare(settings);
+  if (compute_->gpu()) return run_on_gpu(frames, settings, everything, streams);
   const c10::InferenceMode inference;
   const steps::Needs needs = steps::needs_of(settings.method);
-  Networks& n = *networks_;
+  const NetworkSet& n = *networks_;
   std::vector<FrameTensors> results;
   // Frame by frame: on a CPU a batch saves no time, and so a frame's result cannot depend on its neighbours.
   for (int64_t i = 0; i < frames.size(0); ++i) {
     const at::Tensor frame = frames[i];
     const StreamFrame of_stream = streams.empty() ? StreamFrame{} : streams[static_cast<size_t>(i)];
-    if (settings.normalization == Normalization::Temporal && !of_stream.stream)
-      throw Error(ErrorKind::BadSettings,
-                  "normalization temporal is for the frames of a stream: use frame or fixed for single ones");
     if (of_stream.stream)
       of_stream.stream->begin_frame(frame.const_data_ptr<uint8_t>(), static_cast<int>(frame.size(1)),
                                     static_cast<int>(frame.size(0)), of_stream.time);
@@ -130,6 +129,35 @@ std::vector<FrameTensors> Framework::run(const at::Tensor& frames, const Setting
     if (needs.baseline) steps::find_dissimilarity(context, *n.baseline, frame, out);
     steps::score(context, out);
     results.push_back(std::move(out));
+  }
+  return results;
+}
+
+std::vector<FrameTensors> Framework::run_on_gpu(const at::Tensor& frames, const Settings& settings,
+                                                bool everything, const std::vector<StreamFrame>& streams) {
+  if (!gpu_)
+    gpu_ = std::make_unique<GpuRunner>(*compute_, bundle_->info(), GpuRunner::Memory{}, nullptr);
+  const c10::InferenceMode inference;
+  std::vector<GpuFrame> batch;
+  {
+    const StreamScope scope(*compute_, gpu_->stream());
+    for (int64_t i = 0; i < frames.size(0); ++i) {
+      GpuFrame frame;
+      frame.rgb = frames[i].to(compute_->device);
+      frame.all_to_host = true;
+      if (!streams.empty()) frame.stream = streams[static_cast<size_t>(i)].stream;
+      if (frame.stream)
+        frame.stream->begin_frame(frames[i].const_data_ptr<uint8_t>(), static_cast<int>(frames.size(2)),
+                                  static_cast<int>(frames.size(1)), streams[static_cast<size_t>(i)].time);
+      batch.push_back(std::move(frame));
+    }
+  }
+  std::vector<FrameTensors> results;
+  for (GpuBatch::Frame& frame : gpu_->launch(networks_, batch, settings, everything)->finish()) {
+    if (!streams.empty())
+      if (MapMemory* memory = streams[results.size()].memory)
+        for (auto& [name, tensor] : frame.host) tensor = ops::placed_in(memory, tensor);
+    results.push_back(std::move(frame.host));
   }
   return results;
 }

@@ -79,7 +79,7 @@ at::Tensor resize_nearest(const at::Tensor& bytes, int64_t height, int64_t width
 }
 
 Uncertainty uncertainty(const at::Tensor& logits, int64_t height, int64_t width, bool entropy, bool distance,
-                        MapMemory* memory) {
+                        MapMemory* memory, bool align_corners) {
   const at::Tensor in = channels_last(logits);
   Uncertainty out;
   out.labels = empty_in(memory, {height, width}, at::kByte);
@@ -88,7 +88,7 @@ Uncertainty uncertainty(const at::Tensor& logits, int64_t height, int64_t width,
   uncertainty_maps(in.const_data_ptr<float>(), size_of(in, 1), size_of(in, 3), size_of(in, 2),
                    static_cast<int>(width), static_cast<int>(height), out.labels.mutable_data_ptr<uint8_t>(),
                    entropy ? out.entropy.mutable_data_ptr<float>() : nullptr,
-                   distance ? out.distance.mutable_data_ptr<float>() : nullptr, nullptr);
+                   distance ? out.distance.mutable_data_ptr<float>() : nullptr, nullptr, align_corners);
   return out;
 }
 

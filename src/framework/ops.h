@@ -32,8 +32,9 @@ struct Uncertainty {
   at::Tensor entropy, distance;  // nats; 1 - max p + second max p; undefined where not asked for
 };
 // logits: 1 x classes x h x w at decoder resolution; maps at height x width. `labels` lie in `memory`.
+// align_corners: how the logits lie on the maps.
 Uncertainty uncertainty(const at::Tensor& logits, int64_t height, int64_t width, bool entropy, bool distance,
-                        MapMemory* memory = nullptr);
+                        MapMemory* memory = nullptr, bool align_corners = true);
 
 enum class Quantisation { Entropy, Distance, Perceptual };  // the forms of kernels/normalize.h
 Bounds bounds_of(const at::Tensor& map);

@@ -49,6 +49,7 @@ class Pipeline {
 
   // image: 1 x 3 x H x W, normalised.
   at::Tensor segmentation_logits(const at::Tensor& image) const { return segmentation_->logits(image); }
+  bool logits_align_corners() const { return segmentation_->align_corners(); }
   // uint8 at map size, nearest at pixel centres: h x w or h x w x 3.
   at::Tensor at_map_size(const at::Tensor& bytes) const;
 

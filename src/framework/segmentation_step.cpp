@@ -52,12 +52,13 @@ void segment(const Context& context, const Needs& needs, SegmentationNetwork& ne
              const at::Tensor& frame, FrameTensors& out) {
   const int64_t height = frame.size(0), width = frame.size(1);
   const at::Tensor logits = network.logits(ops::normalised(frame, context.info.mean, context.info.deviation));
-  const auto maps = ops::uncertainty(logits, height, width, needs.entropy, needs.distance, context.memory);
+  const auto maps = ops::uncertainty(logits, height, width, needs.entropy, needs.distance, context.memory,
+                                     network.align_corners());
   out["labels"] = maps.labels;
   if (needs.entropy) add_map(context, "entropy", maps.entropy, entropy_scale(context), out);
   if (needs.distance) add_map(context, "distance", maps.distance, distance_scale(context), out);
   if (context.everything)
-    out["logits"] = at::upsample_bilinear2d(logits, {height, width}, true)[0].contiguous();
+    out["logits"] = at::upsample_bilinear2d(logits, {height, width}, network.align_corners())[0].contiguous();
 }
 
 }  // namespace anomaly::steps

@@ -21,6 +21,10 @@ constexpr Name<Normalization> kNormalizations[] = {
     {Normalization::Frame, "frame"}, {Normalization::Fixed, "fixed"}, {Normalization::Temporal, "temporal"}};
 constexpr Name<Latent> kLatents[] = {{Latent::Mean, "mean"}, {Latent::Draw, "draw"}};
 constexpr Name<Formulas> kFormulas[] = {{Formulas::Published, "published"}, {Formulas::Paper, "paper"}};
+constexpr Name<Precision> kPrecisions[] = {{Precision::Auto, "auto"},
+                                           {Precision::Float32, "float32"},
+                                           {Precision::Float16, "float16"},
+                                           {Precision::BFloat16, "bfloat16"}};
 
 template <typename Value, size_t N>
 const char* name_of(const Name<Value> (&names)[N], Value value) {
@@ -54,6 +58,9 @@ const char* to_string(Latent value) {
 const char* to_string(Formulas value) {
   return name_of(kFormulas, value);
 }
+const char* to_string(Precision value) {
+  return name_of(kPrecisions, value);
+}
 
 Method method_from_string(const std::string& name) {
   return value_of(kMethods, name, "method");
@@ -66,6 +73,9 @@ Latent latent_from_string(const std::string& name) {
 }
 Formulas formulas_from_string(const std::string& name) {
   return value_of(kFormulas, name, "formulas");
+}
+Precision precision_from_string(const std::string& name) {
+  return value_of(kPrecisions, name, "precision");
 }
 
 }  // namespace anomaly

@@ -15,16 +15,22 @@ enum class Normalization { Frame, Fixed, Temporal };
 enum class Latent { Mean, Draw };
 enum class Formulas { Published, Paper };
 
+// The numbers that networks compute with. Auto: on a GPU with tensor cores for them BFloat16 (compute capability
+// 8.0 and newer) or else Float16 (7.0 and newer), Float32 on other GPUs and on the CPU, which computes nothing else.
+enum class Precision { Auto, Float32, Float16, BFloat16 };
+
 // Names as on the command line and in properties: "synboost", "resynthesis", "softmax-entropy", ...; "frame",
 // "fixed", "temporal"; ...
 const char* to_string(Method method);
 const char* to_string(Normalization value);
 const char* to_string(Latent value);
 const char* to_string(Formulas value);
+const char* to_string(Precision value);
 Method method_from_string(const std::string& name);  // throws Error(BadSettings) that lists the names
 Normalization normalization_from_string(const std::string& name);
 Latent latent_from_string(const std::string& name);
 Formulas formulas_from_string(const std::string& name);
+Precision precision_from_string(const std::string& name);
 
 struct Settings {
   Method method = Method::Synboost;

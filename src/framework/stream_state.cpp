@@ -7,15 +7,9 @@
 
 namespace anomaly {
 
-namespace {
-
-// Every second row and column are enough for the mean of a cell.
-constexpr int kStep = 2;
-
-}  // namespace
-
-void StreamState::begin_frame(const uint8_t* rgb, int width, int height, int64_t time) {
-  std::array<float, kColumns * kRows * 3> thumbnail{};
+StreamState::Thumbnail StreamState::thumbnail_of(const uint8_t* rgb, int width, int height) {
+  constexpr int kColumns = kThumbnailColumns, kRows = kThumbnailRows, kStep = kThumbnailStep;
+  Thumbnail thumbnail{};
   for (int row = 0; row < kRows; ++row)
     for (int column = 0; column < kColumns; ++column) {
       const int y0 = row * height / kRows, y1 = (row + 1) * height / kRows;
@@ -32,7 +26,10 @@ void StreamState::begin_frame(const uint8_t* rgb, int width, int height, int64_t
                   static_cast<size_t>(c)] =
             static_cast<float>(sum[c]) / static_cast<float>(std::max(count, 1u));
     }
+  return thumbnail;
+}
 
+void StreamState::begin_frame(const Thumbnail& thumbnail, int64_t time) {
   double sum = 0;
   for (size_t i = 0; i < thumbnail.size(); ++i) sum += std::abs(thumbnail[i] - thumbnail_[i]);
   difference_ = first_ ? 0 : sum / static_cast<double>(thumbnail.size());
@@ -45,6 +42,18 @@ void StreamState::begin_frame(const uint8_t* rgb, int width, int height, int64_t
   thumbnail_ = thumbnail;
   time_ = time;
   first_ = false;
+}
+
+StreamState::Smoothing StreamState::smoothing() const {
+  Smoothing out{bounds_, known_, widening_, narrowing_};
+  for (size_t i = 0; i < bounds_.size(); ++i)
+    out.known[i] = known_[i] && std::isfinite(bounds_[i].min) && std::isfinite(bounds_[i].max);
+  return out;
+}
+
+void StreamState::set_smoothed(Map map, Bounds bounds) {
+  bounds_[static_cast<size_t>(map)] = bounds;
+  known_[static_cast<size_t>(map)] = true;
 }
 
 Bounds StreamState::smoothed(Map map, Bounds own) {

@@ -29,9 +29,18 @@ class StreamState {
   // a cut then.
   static constexpr double kCut = 20;
 
-  // To be called first for every frame. rgb: height x width x 3 at the network's size. time: nanoseconds of
-  // running time, -1 = unknown.
-  void begin_frame(const uint8_t* rgb, int width, int height, int64_t time);
+  // Mean colour of each cell of a frame, row by row, three channels, 0..255: of every kThumbnailStep-th row and
+  // column, counted from the cell's first.
+  static constexpr int kThumbnailColumns = 16, kThumbnailRows = 9, kThumbnailStep = 2;
+  using Thumbnail = std::array<float, kThumbnailColumns * kThumbnailRows * 3>;
+  // rgb: height x width x 3 at the network's size.
+  static Thumbnail thumbnail_of(const uint8_t* rgb, int width, int height);
+
+  // One of the two is to be called first for every frame. time: nanoseconds of running time, -1 = unknown.
+  void begin_frame(const Thumbnail& thumbnail, int64_t time);
+  void begin_frame(const uint8_t* rgb, int width, int height, int64_t time) {
+    begin_frame(thumbnail_of(rgb, width, height), time);
+  }
 
   // Whether the frame shows another scene than the one before: the bounds began anew with it.
   bool cut() const { return cut_; }
@@ -43,12 +52,21 @@ class StreamState {
   // the own bounds on the first frame and at a cut. Once for each map of a frame.
   Bounds smoothed(Map map, Bounds own);
 
+  // The same where the bounds are computed on a GPU: what smoothed() would start from, by map (a map that is not
+  // known takes its own bounds; else they move by `widening` or `narrowing`), and what it would have returned.
+  struct Smoothing {
+    std::array<Bounds, 3> bounds;
+    std::array<bool, 3> known;
+    double widening, narrowing;
+  };
+  Smoothing smoothing() const;
+  void set_smoothed(Map map, Bounds bounds);
+
  private:
-  static constexpr int kColumns = 16, kRows = 9;
 
   std::array<Bounds, 3> bounds_{};
   std::array<bool, 3> known_{};
-  std::array<float, kColumns * kRows * 3> thumbnail_{};  // mean colour of each cell, 0..255
+  Thumbnail thumbnail_{};
   bool first_ = true, cut_ = false;
   double difference_ = 0, widening_ = 1, narrowing_ = 1;  // the last two: how far a bound moves on this frame
   int64_t time_ = -1;

@@ -4,8 +4,9 @@
 #include <ATen/ops/cat.h>
 #include <ATen/ops/tanh.h>
 #include <ATen/ops/upsample_nearest2d.h>
-#include <ATen/ops/zeros.h>
 
+#include "src/networks/compute.h"
+#include "src/networks/device_ops.h"
 #include "src/networks/one_hot.h"
 
 namespace anomaly {
@@ -16,20 +17,6 @@ at::Tensor doubled(const at::Tensor& x) {
 }
 
 }  // namespace
-
-at::Tensor one_hot_with_edges(const at::Tensor& labels, int64_t count) {
-  const int64_t h = labels.size(1), w = labels.size(2);
-  at::Tensor out = one_hot(labels, count, count + 1);
-  at::Tensor edges = at::zeros(labels.sizes(), at::kBool);
-  const at::Tensor across = labels.narrow(2, 1, w - 1) != labels.narrow(2, 0, w - 1);
-  edges.narrow(2, 1, w - 1).logical_or_(across);
-  edges.narrow(2, 0, w - 1).logical_or_(across);
-  const at::Tensor down = labels.narrow(1, 1, h - 1) != labels.narrow(1, 0, h - 1);
-  edges.narrow(1, 1, h - 1).logical_or_(down);
-  edges.narrow(1, 0, h - 1).logical_or_(down);
-  out.select(1, count).copy_(edges);
-  return out;
-}
 
 CcFpseGenerator::CcFpseGenerator(const CcFpseOptions& options) : options_(options) {
   const auto& o = options_;
@@ -71,6 +58,16 @@ std::array<at::Tensor, CcFpseGenerator::kLevels> CcFpseGenerator::pyramid(const 
   return out;
 }
 
+at::Tensor CcFpseGenerator::block_input(const at::Tensor& labels, const at::Tensor& map,
+                                        const at::Tensor& features) const {
+  const int64_t h = features.size(2), w = features.size(3), own = map.size(1);
+  if (!current_compute().gpu())
+    return at::cat({at::upsample_nearest2d(map, {h, w}), features}, 1);
+  at::Tensor out = device_ops::one_hot(labels, options_.labels, true, own + features.size(1), h, w);
+  out.narrow(1, own, features.size(1)).copy_(features);
+  return out;
+}
+
 at::Tensor CcFpseGenerator::synthesise(const at::Tensor& labels, const at::Tensor& z) {
   const int64_t side = int64_t{1} << (kLevels - 1);
   const at::Tensor map = one_hot_with_edges(labels, options_.labels);
@@ -80,8 +77,7 @@ at::Tensor CcFpseGenerator::synthesise(const at::Tensor& labels, const at::Tenso
                      .contiguous(at::MemoryFormat::ChannelsLast);
   for (int64_t i = 0; i < kLevels; ++i) {
     if (i > 0) x = doubled(x);
-    const at::Tensor resized = at::upsample_nearest2d(map, {x.size(2), x.size(3)});
-    x = blocks_[i]->forward(x, at::cat({resized, std::exchange(features[i], at::Tensor())}, 1));
+    x = blocks_[i]->forward(x, block_input(labels, map, std::exchange(features[i], at::Tensor())));
   }
   return at::tanh(conv_img_->forward(activate(x, Activation::LeakyReLU)));
 }

@@ -32,6 +32,9 @@ class CcFpseGenerator : public torch::nn::Module, public GeneratorNetwork {
   // The label map's features, coarsest (1/64) first.
   std::array<at::Tensor, kLevels> pyramid(const at::Tensor& map);
 
+  // The label map at the features' size, with them behind it. map: the labels' one-hot with edges.
+  at::Tensor block_input(const at::Tensor& labels, const at::Tensor& map, const at::Tensor& features) const;
+
   CcFpseOptions options_;
   std::shared_ptr<Linear> fc_;
   std::array<std::shared_ptr<Conv>, kLevels> encoder_;                // labelenc1..7
@@ -39,10 +42,5 @@ class CcFpseGenerator : public torch::nn::Module, public GeneratorNetwork {
   std::array<std::shared_ptr<CcFpseBlock>, kLevels> blocks_;
   std::shared_ptr<Conv> conv_img_;
 };
-
-// One-hot of label ids (N x h x w uint8) as N x (count + 1) x h x w float32; the last channel is 1 where the
-// label differs from that of the left, right, upper or lower neighbour. An id of `count` or more has no
-// one-hot channel.
-at::Tensor one_hot_with_edges(const at::Tensor& labels, int64_t count);
 
 }  // namespace anomaly

@@ -13,6 +13,8 @@
 #include <algorithm>
 
 #include "src/networks/compact_architecture.h"
+#include "src/networks/compute.h"
+#include "src/networks/device_ops.h"
 #include "src/networks/fused_ops.h"
 #include "src/networks/one_hot.h"
 
@@ -48,7 +50,8 @@ at::Tensor spade_selu(const at::Tensor& x, const at::Tensor& gamma_beta, bool fu
 // product), the fused features.
 at::Tensor join(const at::Tensor& below, const at::Tensor& real, const at::Tensor& painted,
                 const at::Tensor& fused) {
-  const at::Tensor correlation = (real * painted).mean(1, true);
+  const at::Tensor correlation = current_compute().gpu() ? device_ops::correlation(real, painted, true)
+                                                         : (real * painted).mean(1, true);
   if (!below.defined()) return at::cat({correlation, fused}, 1);
   return at::cat({at::upsample_nearest2d(below, fused.sizes().slice(2)), correlation, fused}, 1);
 }
@@ -181,7 +184,7 @@ at::Tensor CompactDissimilarityImpl::forward(const at::Tensor& frame, const at::
     const at::Tensor real = both[level].narrow(0, 0, batch), painted = both[level].narrow(0, batch, batch);
     const at::Tensor fused =
         fuse_[level]->as<ConvAct>()->forward(at::cat({real, painted, semantic[level]}, 1));
-    if (score_->folded()) {
+    if (score_->folded() && !current_compute().gpu()) {
       x = join_once(x, real, painted, fused, doubt[level]);
     } else {
       x = join(x, real, painted, options_.uncertainty ? fused * doubt[level] : fused);

@@ -6,6 +6,7 @@
 #include <ATen/ops/upsample_nearest2d.h>
 
 #include "src/networks/compact_architecture.h"
+#include "src/networks/compute.h"
 #include "src/networks/fused_ops.h"
 #include "src/networks/one_hot.h"
 
@@ -82,7 +83,7 @@ at::Tensor LatentBlockImpl::forward(const at::Tensor& x, const at::Tensor& z, co
   at::Tensor y = layer_(x);
   if (skip.defined()) y = y + skip;
   const auto style = style_(z).chunk(2, 1);
-  if (layer_->folded() && z.size(0) == 1)
+  if (layer_->folded() && z.size(0) == 1 && !current_compute().gpu())
     return scale_shift(y, (1 + style[0]).squeeze(0), style[1].squeeze(0).contiguous(), Activation::ReLU);
   const auto per_channel = [](const at::Tensor& row) { return row.unsqueeze(-1).unsqueeze(-1); };
   return (y * (1 + per_channel(style[0])) + per_channel(style[1])).relu_();
@@ -123,6 +124,7 @@ at::Tensor CompactGeneratorImpl::forward(const at::Tensor& labels, const at::Ten
 }
 
 at::Tensor label_planes(const at::Tensor& labels) {
+  if (current_compute().gpu()) return one_hot_with_edges(labels, kLabelIds);
   const at::Tensor ids = labels.contiguous();
   at::Tensor planes = one_hot(ids, kLabelIds, kLabelIds + 1);
   const int64_t batch = ids.size(0), height = ids.size(1), width = ids.size(2);

@@ -6,6 +6,8 @@
 #include <ATen/ops/selu.h>
 #include <ATen/ops/upsample_bilinear2d.h>
 
+#include "src/networks/compute.h"
+
 namespace anomaly {
 
 namespace {
@@ -22,15 +24,17 @@ at::Tensor activated_in_place(at::Tensor x, Activation activation) {
 
 InferenceConvolution::InferenceConvolution(const at::Tensor& weight, const at::Tensor& bias,
                                            const ConvolutionGeometry& geometry, Activation activation)
-    : weight_(weight.clone(at::MemoryFormat::ChannelsLast)),
-      bias_(bias.clone()),
-      geometry_(geometry),
-      activation_(activation) {
-  if (geometry.stride == 1) packed_ = FoldedConvolution(weight, bias, geometry, activation);
+    : geometry_(geometry), activation_(activation) {
+  gpu_ = current_compute().gpu();
+  if (!gpu_) {
+    weight_ = weight.clone(at::MemoryFormat::ChannelsLast);
+    bias_ = bias.clone();
+  }
+  if (gpu_ || geometry.stride == 1) packed_ = FoldedConvolution(weight, bias, geometry, activation);
 }
 
 at::Tensor InferenceConvolution::operator()(const at::Tensor& x) const {
-  if (packed_.defined() && x.size(2) * x.size(3) >= kFewPixels) return packed_(x);
+  if (packed_.defined() && (gpu_ || x.size(2) * x.size(3) >= kFewPixels)) return packed_(x);
   return activated_in_place(at::conv2d(x, weight_, bias_, geometry_.stride, geometry_.padding,
                                        geometry_.dilation, geometry_.groups),
                             activation_);
@@ -138,8 +142,10 @@ void to_inference(torch::nn::Module& network) {
       normed->fold();
     else if (auto* plain = dynamic_cast<ConvActImpl*>(module.get()))
       plain->fold();
+  const Compute& compute = current_compute();
   for (at::Tensor& parameter : network.parameters()) {
     parameter.set_requires_grad(false);
+    if (compute.gpu()) parameter.set_data(parameter.to(compute.device, compute.type));
     if (parameter.dim() == 4) parameter.set_data(parameter.contiguous(at::MemoryFormat::ChannelsLast));
   }
 }

@@ -16,16 +16,17 @@ namespace anomaly {
 
 // A convolution of the inference form. Weights that are laid out beforehand are the fastest on large maps;
 // with a stride of 2 or on a few pixels oneDNN may find no fast way for their layout (20 times slower for
-// some widths), so there the plain ones serve.
+// some widths), so there the plain ones serve. On a GPU it is a FoldedConvolution throughout.
 class InferenceConvolution {
  public:
   InferenceConvolution() = default;
   InferenceConvolution(const at::Tensor& weight, const at::Tensor& bias, const ConvolutionGeometry& geometry,
                        Activation activation);
-  bool defined() const { return weight_.defined(); }
+  bool defined() const { return weight_.defined() || packed_.defined(); }
   at::Tensor operator()(const at::Tensor& x) const;
 
  private:
+  bool gpu_ = false;
   FoldedConvolution packed_;
   at::Tensor weight_, bias_;
   ConvolutionGeometry geometry_;

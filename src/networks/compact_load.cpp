@@ -37,6 +37,7 @@ class Segmentation : public SegmentationNetwork {
     const at::NoGradGuard no_grad;
     return network_(channels_last(image));
   }
+  bool align_corners() const override { return network_->align_corners(); }
 
  private:
   CompactSegmentation network_;

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "src/networks/compact_segmentation.h"
 
+#include <ATen/ops/conv2d.h>
 #include <ATen/ops/pixel_shuffle.h>
 
 #include "src/networks/compact_architecture.h"
+#include "src/networks/compute.h"
 
 namespace anomaly {
 
@@ -136,7 +138,10 @@ at::Tensor CompactSegmentationImpl::forward(const at::Tensor& image) {
   y = fuse2_((upsample_to(reduce_(y), quarter, align_corners_) + lateral2_(quarter)).relu_());
   if (finish_)
     for (const auto& layer : *finish_) y = layer->as<ConvNorm>()->forward(y);
-  y = classifier_(y);
+  // Classes whose logits lie closer than a half number tells apart would be ties.
+  y = current_compute().gpu()
+          ? at::conv2d(y.to(at::kFloat), classifier_->weight.to(at::kFloat), classifier_->bias.to(at::kFloat))
+          : classifier_(y);
   return detail_ == 1 ? y : at::pixel_shuffle(y, detail_);
 }
 

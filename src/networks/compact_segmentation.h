@@ -25,8 +25,9 @@ struct CompactSegmentationOptions {
   std::array<int64_t, 3> refine = {0, 0, 0};
   // The classifier's answers a side for each cell of stride 4, 1 to 4: logits come at stride 4 / detail.
   int64_t detail = 1;
-  // How maps lie upon each other within the network: by their corner pixels, as in the published networks, or
-  // (false) by their pixels' areas, where a cell is as far from what it sees at one edge as at the other.
+  // How maps lie upon each other within the network, and the logits upon the image: by their corner pixels,
+  // as in the published networks, or (false) by their pixels' areas, where a cell is as far from what it sees
+  // at one edge as at the other.
   bool align_corners = true;
   int64_t classes = 19;
 
@@ -56,6 +57,7 @@ class CompactSegmentationImpl : public torch::nn::Module {
   // N x classes x detail * ceil(H / 4) x detail * ceil(W / 4).
   at::Tensor forward(const at::Tensor& image);
   CompactStem stem() const { return stem_; }
+  bool align_corners() const { return align_corners_; }  // of the logits on the image too
 
  private:
   int64_t detail_;

@@ -45,7 +45,11 @@ DeepLabV3Plus::DeepLabV3Plus(const DeepLabWidths& widths) : body_(*this, widths.
                            ConvOptions{.in = widths.pyramid, .out = widths.pyramid, .bias = false},
                            Activation::ReLU);
   final6_ = add<Conv>(*this, "final.6",
-                      ConvOptions{.in = widths.pyramid, .out = widths.classes, .kernel = 1, .bias = false});
+                      ConvOptions{.in = widths.pyramid,
+                                  .out = widths.classes,
+                                  .kernel = 1,
+                                  .bias = false,
+                                  .precise = true});
 }
 
 at::Tensor DeepLabV3Plus::pyramid(const at::Tensor& x) {

@@ -6,6 +6,8 @@
 #include <ATen/ops/sum.h>
 #include <ATen/ops/upsample_nearest2d.h>
 
+#include "src/networks/compute.h"
+#include "src/networks/device_ops.h"
 #include "src/networks/one_hot.h"
 
 namespace anomaly {
@@ -114,7 +116,9 @@ VggDissimilarity::Levels VggDissimilarity::fuse(const Levels& frame, const Level
                                                 const Levels& semantic, const Levels& prior) const {
   Levels fused;
   for (size_t level = 0; level < kLevels; ++level) {
-    const at::Tensor correlation = at::sum(frame[level] * synthesis[level], {1}, true);
+    const at::Tensor correlation = current_compute().gpu()
+                                       ? device_ops::correlation(frame[level], synthesis[level], false)
+                                       : at::sum(frame[level] * synthesis[level], {1}, true);
     at::Tensor x = fusion_[level]->forward(at::cat({frame[level], synthesis[level], semantic[level]}, 1));
     if (prior[level].defined()) x = x * prior[level];
     fused[level] = at::cat({correlation, x}, 1).contiguous(at::MemoryFormat::ChannelsLast);

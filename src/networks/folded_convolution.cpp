@@ -8,11 +8,14 @@
 #include <ATen/core/List.h>
 #include <ATen/core/dispatch/Dispatcher.h>
 #include <ATen/ops/conv2d.h>
+#include <ATen/ops/cudnn_convolution_relu.h>
 #include <ATen/ops/leaky_relu.h>
 #include <ATen/ops/mkldnn_reorder_conv2d_weight.h>
 #include <ATen/ops/relu.h>
 #include <ATen/ops/selu.h>
 #include <ATen/ops/sigmoid.h>
+
+#include "src/networks/compute.h"
 
 namespace anomaly {
 namespace {
@@ -98,7 +101,13 @@ FoldedConvolution::FoldedConvolution(const at::Tensor& weight, const at::Tensor&
                                      const ConvolutionGeometry& geometry, Activation activation)
     : geometry_(geometry), activation_(activation), bias_(bias.defined() ? bias.clone() : bias) {
   const auto& g = geometry_;
-  if (fused_operator()) {
+  if (const Compute& compute = current_compute(); compute.gpu()) {
+    gpu_ = true;
+    weight_ = weight.to(compute.device, compute.type).clone(at::MemoryFormat::ChannelsLast);
+    if (bias_.defined()) bias_ = bias_.to(compute.device, compute.type);
+    cudnn_ = compute.device.is_cuda() && activation == Activation::ReLU && bias_.defined() && g.groups == 1 &&
+             at::globalContext().hasCuDNN();
+  } else if (fused_operator()) {
     weight_ = at::mkldnn_reorder_conv2d_weight(weight.contiguous().to_mkldnn(), {g.padding, g.padding},
                                                {g.stride, g.stride}, {g.dilation, g.dilation}, g.groups);
     packed_ = true;
@@ -109,7 +118,11 @@ FoldedConvolution::FoldedConvolution(const at::Tensor& weight, const at::Tensor&
 
 at::Tensor FoldedConvolution::operator()(const at::Tensor& x) const {
   const auto& g = geometry_;
-  const at::Tensor input = x.contiguous(at::MemoryFormat::ChannelsLast);
+  const at::Tensor input =
+      (gpu_ ? x.to(weight_.scalar_type()) : x).contiguous(at::MemoryFormat::ChannelsLast);
+  if (cudnn_)
+    return at::cudnn_convolution_relu(input, weight_, bias_, {g.stride, g.stride}, {g.padding, g.padding},
+                                      {g.dilation, g.dilation}, g.groups);
   if (!packed_) {
     at::Tensor y = at::conv2d(input, weight_, bias_, {g.stride, g.stride}, {g.padding, g.padding},
                               {g.dilation, g.dilation}, g.groups);

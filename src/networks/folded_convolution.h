@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // A convolution ready for inference: weights laid out once for the library's kernels, bias and activation in
-// the same pass.
+// the same pass where the library can.
 #pragma once
 
 #include <cstdint>
@@ -23,7 +23,8 @@ struct ConvolutionGeometry {
 class FoldedConvolution {
  public:
   FoldedConvolution() = default;
-  // weight: out x in / groups x kh x kw, bias: out (may be undefined), float32 on the CPU; copies are kept.
+  // weight: out x in / groups x kh x kw, bias: out (may be undefined), float32 on the CPU; copies are kept,
+  // where and as current_compute() says.
   FoldedConvolution(const at::Tensor& weight, const at::Tensor& bias, const ConvolutionGeometry& geometry,
                     Activation activation);
   bool defined() const { return weight_.defined(); }
@@ -34,7 +35,9 @@ class FoldedConvolution {
   ConvolutionGeometry geometry_;
   Activation activation_ = Activation::None;
   at::Tensor weight_, bias_;
-  bool packed_ = false;  // weight_ is in the library's own layout
+  bool packed_ = false;  // weight_ is in oneDNN's own layout
+  bool gpu_ = false;     // weight_ is plain, on a GPU
+  bool cudnn_ = false;   // convolution, bias and ReLU are one call of cuDNN
 };
 
 }  // namespace anomaly

@@ -10,6 +10,8 @@
 
 #include "kernels/portable.h"
 #include "src/networks/channels_last.h"
+#include "src/networks/compute.h"
+#include "src/networks/device_ops.h"
 
 namespace anomaly {
 // One row = the channels of one pixel. External linkage: see ANOMALY_CLONES.
@@ -91,6 +93,7 @@ float slope_of(Activation activation) {
 
 at::Tensor scale_shift(const at::Tensor& x, const at::Tensor& scale, const at::Tensor& shift,
                        Activation activation) {
+  if (current_compute().gpu()) return device_ops::scale_shift(x, scale, shift, activation);
   const at::Tensor in = channels_last(x);
   at::Tensor out = at::empty_like(in);
   const Extent e = extent_of(in);
@@ -106,6 +109,7 @@ at::Tensor scale_shift(const at::Tensor& x, const at::Tensor& scale, const at::T
 }
 
 void gate_in_place(at::Tensor& x, const at::Tensor& gate, const at::Tensor& scale, const at::Tensor& shift) {
+  if (current_compute().gpu()) return device_ops::gate_in_place(x, gate, scale, shift);
   x = channels_last(x);
   const at::Tensor gates = channels_last(gate);
   const Extent e = extent_of(x);
@@ -124,6 +128,7 @@ void gate_in_place(at::Tensor& x, const at::Tensor& gate, const at::Tensor& scal
 }
 
 std::pair<at::Tensor, at::Tensor> instance_scale_shift(const at::Tensor& x) {
+  if (current_compute().gpu()) return device_ops::instance_scale_shift(x);
   constexpr double kEpsilon = 1e-5;
   constexpr int64_t kStrip =
       512;  // pixels summed on their own, so that the sum does not depend on the thread count
@@ -156,6 +161,7 @@ std::pair<at::Tensor, at::Tensor> instance_scale_shift(const at::Tensor& x) {
 
 at::Tensor modulate(const at::Tensor& x, const at::Tensor& scale, const at::Tensor& shift,
                     const at::Tensor& gamma_beta, Activation activation) {
+  if (current_compute().gpu()) return device_ops::modulate(x, scale, shift, gamma_beta, activation);
   const at::Tensor in = channels_last(x), gb = channels_last(gamma_beta);
   at::Tensor out = at::empty_like(in);
   const Extent e = extent_of(in);

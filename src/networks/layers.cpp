@@ -16,6 +16,7 @@
 #include <ATen/ops/rsqrt.h>
 #include <ATen/ops/zeros.h>
 
+#include "src/networks/compute.h"
 #include "src/networks/fused_ops.h"
 
 namespace anomaly {
@@ -104,6 +105,8 @@ std::pair<at::Tensor, at::Tensor> BatchNorm::scale_shift() const {
 void BatchNorm::freeze() {
   if (scale_.defined()) return;
   std::tie(scale_, shift_) = scale_shift();
+  const Compute& compute = current_compute();
+  if (compute.gpu()) scale_ = scale_.to(compute.device), shift_ = shift_.to(compute.device);
   release_parameters();
 }
 
@@ -207,6 +210,9 @@ void Conv::freeze() {
       if (bias.defined()) bias = bias.repeat({blocks});
       where = {};
     }
+    Compute compute = current_compute();
+    if (options_.precise) compute.type = at::kFloat;
+    const ComputeScope scope(compute);
     folded_ = FoldedConvolution(weight, bias, where, activation_);
   }
   norm_.reset();
@@ -231,6 +237,13 @@ void Linear::initialise() {
 void Linear::freeze() {
   weight_.requires_grad_(false);
   bias_.requires_grad_(false);
+  const Compute& compute = current_compute();
+  if (!compute.gpu()) return;
+  const at::Tensor weight = weight_.to(compute.device, compute.type),
+                   bias = bias_.to(compute.device, compute.type);
+  release_parameters();
+  weight_ = weight;
+  bias_ = bias;
 }
 
 void register_at(torch::nn::Module& root, const std::string& path,

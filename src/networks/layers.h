@@ -66,6 +66,7 @@ struct ConvOptions {
   bool bias = true;
   bool spectral = false;    // weight = weight_orig / (u' W v), W reshaped to (out, rest)
   bool transposed = false;  // kernel == stride, no padding
+  bool precise = false;     // folded for a GPU: in float32, whatever current_compute()'s type
 };
 
 // A convolution with what follows it: a batch norm (registered elsewhere under its own name) and an

@@ -18,8 +18,11 @@ class SegmentationNetwork {
  public:
   virtual ~SegmentationNetwork() = default;
   // image: N x 3 x H x W, normalised. Returns logits at decoder resolution, N x classes x h x w (upsample
-  // with bilinear, align_corners = true, to H x W).
+  // with bilinear to H x W).
   virtual at::Tensor logits(const at::Tensor& image) = 0;
+  // How the logits lie on the image, as upsample_bilinear2d's: by their corner pixels, as the published ones
+  // do, or by areas.
+  virtual bool align_corners() const { return true; }
 };
 
 class LatentEncoder {
@@ -59,7 +62,8 @@ class DissimilarityNetwork {
 };
 
 // Builds network `name` ("segmentation", "encoder", "generator", "perceptual", "dissimilarity", "baseline")
-// of a bundle for inference on the CPU, channels last: every tensor of the architecture is present with its
+// of a bundle for inference where current_compute() says, channels last: it is run in a scope of the same
+// Compute, which decides device and type of its inputs and outputs. Every tensor of the architecture is present with its
 // shape and type, none is surplus; batch norms folded, spectral norms applied, half weights widened. Throws
 // Error(BadBundle) naming file and tensor, Error(BadSettings) where the bundle does not have the network.
 // `in` is the network's share of the architecture object.

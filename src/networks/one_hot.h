@@ -5,8 +5,13 @@
 
 namespace anomaly {
 
-// ids: N x h x w uint8. Returns float32 N x channels x h x w, channels last: 1 in channel `id` where id <
-// count, else 0.
+// ids: N x h x w uint8. Returns N x channels x h x w, channels last: 1 in channel `id` where id < count, else 0.
+// float32 on the CPU, on a GPU of current_compute()'s type.
 at::Tensor one_hot(const at::Tensor& ids, int64_t count, int64_t channels);
+
+// One-hot of label ids (N x h x w uint8) as N x (count + 1) x h x w float32; the last channel is 1 where the
+// label differs from that of the left, right, upper or lower neighbour. An id of `count` or more has no
+// one-hot channel.
+at::Tensor one_hot_with_edges(const at::Tensor& labels, int64_t count);
 
 }  // namespace anomaly

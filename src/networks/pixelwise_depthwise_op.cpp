@@ -6,6 +6,8 @@
 
 #include "kernels/pixelwise_depthwise.h"
 #include "src/networks/channels_last.h"
+#include "src/networks/compute.h"
+#include "src/networks/device_ops.h"
 
 namespace anomaly {
 namespace {
@@ -15,6 +17,7 @@ using torch::autograd::Variable;
 using torch::autograd::variable_list;
 
 at::Tensor compute(const at::Tensor& input, const at::Tensor& weights) {
+  if (current_compute().gpu()) return device_ops::pixelwise_depthwise(input, weights);
   const at::Tensor in = channels_last(input), kernels = channels_last(weights);
   at::Tensor out = at::empty_like(in);
   pixelwise_depthwise(in.const_data_ptr<float>(), kernels.const_data_ptr<float>(),

@@ -16,6 +16,7 @@ namespace {
 enum Option {
   kModel = 1,
   kDevice,
+  kPrecision,
   kMethod,
   kSegmentationHeight,
   kSegmentationWidth,
@@ -34,6 +35,7 @@ enum Option {
 constexpr option kOptions[] = {
     {"model", required_argument, nullptr, kModel},
     {"device", required_argument, nullptr, kDevice},
+    {"precision", required_argument, nullptr, kPrecision},
     {"method", required_argument, nullptr, kMethod},
     {"segmentation-height", required_argument, nullptr, kSegmentationHeight},
     {"segmentation-width", required_argument, nullptr, kSegmentationWidth},
@@ -116,6 +118,9 @@ void apply(RunOptions& options, int which, const std::string& name, const std::s
       break;
     case kDevice:
       options.device = text;
+      break;
+    case kPrecision:
+      options.precision = named(name, precision_from_string, text);
       break;
     case kMethod:
       options.method = named(name, method_from_string, text);
@@ -200,6 +205,9 @@ score is clamped to 0 (nothing unusual) .. 1 (anomaly).
   --output DIR             folder for the results; made if it is not there
   --model BUNDLE           weights, a safetensors file (default: the built-in bundle)
   --device DEVICE          cpu, or cuda[:N] for a GPU (default: cpu)
+  --precision PRECISION    numbers that the networks compute with: float32, on a GPU also
+                             float16 or bfloat16, or auto (default): bfloat16 or float16 on
+                             GPUs made for it, else float32
   --method METHOD          what the score is (default: the bundle's, as a rule synboost):
                              synboost               the whole framework, an ensemble
                              resynthesis            the network without uncertainty maps

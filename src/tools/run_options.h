@@ -23,6 +23,7 @@ struct RunOptions {
   bool help = false, version = false, dump = false;
   std::string model;  // empty: the built-in bundle
   std::string device = "cpu";
+  Precision precision = Precision::Auto;
   std::optional<Method> method;                                // none: the bundle's
   std::optional<int> segmentation_height, segmentation_width;  // none: the bundle's; 32..8192
   std::optional<std::array<double, 4>> ensemble;               // none: the bundle's; at least 0, one above it

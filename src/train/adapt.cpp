@@ -14,6 +14,7 @@
 #include "src/bundle/bundle.h"
 #include "src/bundle/safetensors.h"
 #include "src/error.h"
+#include "src/eval/input.h"
 #include "src/networks/compact_dissimilarity.h"
 #include "src/train/batches.h"
 #include "src/train/checkpoint.h"
@@ -146,7 +147,7 @@ void adapt(const AdaptOptions& options) {
   const auto architecture = CompactDissimilarityOptions::from_json(
       bundle->info().architecture.at("dissimilarity"), options.bundle, "dissimilarity",
       static_cast<int64_t>(bundle->info().classes.size()));
-  const auto pictures = list_pictures(options.frames);
+  const auto pictures = eval::list_picture_files(options.frames);
   const size_t kept =
       pictures.size() -
       static_cast<size_t>(std::lround(static_cast<double>(pictures.size()) * options.held_out));

@@ -6,6 +6,7 @@
 
 #include "src/bundle/bundle.h"
 #include "src/error.h"
+#include "src/eval/input.h"
 #include "src/train/frames.h"
 #include "src/train/pipeline.h"
 
@@ -17,7 +18,7 @@ void calibrate(const std::string& bundle_path, const std::string& folder, const 
     if (!bundle->has(network))
       throw Error(ErrorKind::BadSettings, bundle_path + " has no network \"" + network +
                                               "\", and so no perceptual difference to calibrate");
-  const std::vector<std::string> pictures = list_pictures(folder);
+  const std::vector<std::string> pictures = eval::list_picture_files(folder);
   const Pipeline pipeline(bundle_path);
   double low = 0, high = 0;
   for (const std::string& picture : pictures) {

@@ -10,6 +10,7 @@
 
 #include "src/error.h"
 #include "src/train/augment.h"
+#include "src/train/shapes.h"
 
 namespace anomaly::train {
 
@@ -74,6 +75,7 @@ CompositeOptions CompositeOptions::from_json(const Json& stage) {
   CompositeOptions options;
   options.paste = stage.number_or("paste", options.paste);
   options.relabel = stage.number_or("relabel", options.relabel);
+  options.shapes = stage.number_or("shapes", options.shapes);
   options.decoys = stage.number_or("decoys", options.decoys);
   options.paste_options.shadow = stage.number_or("shadow", options.paste_options.shadow);
   options.most_objects = stage.int_or("most_objects", options.most_objects);
@@ -82,6 +84,8 @@ CompositeOptions CompositeOptions::from_json(const Json& stage) {
   options.paste_options.height_high =
       stage.number_or("object_height_high", options.paste_options.height_high);
   options.paste_options.top = stage.number_or("object_top", options.paste_options.top);
+  if (!(options.shapes >= 0 && options.shapes <= 1))
+    throw Error(ErrorKind::BadSettings, "shapes must be 0 to 1");
   if (options.most_objects < 1 || !(options.paste_options.height_low >= 4) ||
       !(options.paste_options.height_high >= options.paste_options.height_low))
     throw Error(ErrorKind::BadSettings,
@@ -109,14 +113,17 @@ DissimilaritySample make_sample(const Session& session, const Pipeline& pipeline
   random_crop({height, width, height, width, 1.0, 1.5, 0}, random, rgb, groups);
   cv::Mat mask(groups == Groups::kAnomaly);
   mask.setTo(1, mask);
-  const auto paste_some = [&](const std::vector<PastedObject>& objects, uint8_t value) {
-    if (objects.empty()) return;
+  const auto paste_some = [&](const std::vector<PastedObject>& objects, double shapes, uint8_t value) {
+    if (objects.empty() && shapes <= 0) return;
     for (int64_t left = 1 + random.below(options.most_objects); left > 0; --left)
-      paste(objects[static_cast<size_t>(random.below(static_cast<int64_t>(objects.size())))],
-            options.paste_options, random, rgb, mask, value);
+      if (shapes > 0 && random.chance(objects.empty() ? 1 : shapes))
+        paste(random_shape(objects, random), options.paste_options, random, rgb, mask, value);
+      else
+        paste(objects[static_cast<size_t>(random.below(static_cast<int64_t>(objects.size())))],
+              options.paste_options, random, rgb, mask, value);
   };
-  if (random.chance(options.decoys)) paste_some(cutouts.street, 0);
-  if (random.chance(options.paste)) paste_some(cutouts.foreign, 1);
+  if (random.chance(options.decoys)) paste_some(cutouts.street, 0, 0);
+  if (random.chance(options.paste)) paste_some(cutouts.foreign, options.shapes, 1);
   // After pasting: light, blur and noise are then the camera's, of frame and objects alike.
   if (random.chance(0.7)) random_appearance(random, rgb);
 

@@ -24,6 +24,7 @@ struct CompositeOptions {
   double paste = 0.6;    // share of the samples with pasted objects
   double relabel = 0.4;  // share in which some segments get another class before synthesis
   int64_t most_objects = 3;
+  double shapes = 0;    // of the pasted objects, the share of invented ones (shapes.h); without objects: all
   double decoys = 0.3;  // share of the samples with pasted people and vehicles, which are no anomalies
   bool void_is_anomaly = false;  // unlabelled pixels: anomalies as in the papers, or ignored
   PasteOptions paste_options;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "src/train/config.h"
 
+#include <filesystem>
 #include <fstream>
 #include <sstream>
 
@@ -51,6 +52,11 @@ DatasetConfig read_dataset(const std::string& name, const Json& json) {
   }
   dataset.weight = json.number_or("weight", 1);
   if (!(dataset.weight > 0)) throw JsonError("the weight of data set " + name + " is not positive");
+  if (const Json* share = json.find("segmentation_weight")) {
+    dataset.segmentation_weight = share->as_double();
+    if (!(*dataset.segmentation_weight >= 0))
+      throw JsonError("the segmentation_weight of data set " + name + " is negative");
+  }
   dataset.every = json.int_or("every", 1);
   if (dataset.every < 1) throw JsonError("data set " + name + ": every must be at least 1");
   if (const Json* share = json.find("held_out_share")) {
@@ -78,15 +84,46 @@ DatasetConfig read_dataset(const std::string& name, const Json& json) {
   return dataset;
 }
 
-}  // namespace
+// What `change` says instead of `base`: objects member by member, null takes a member away (RFC 7396).
+Json merged(const Json& base, const Json& change) {
+  if (base.type() != Json::Type::Object || change.type() != Json::Type::Object) return change;
+  Json result = Json::object();
+  for (const auto& [name, value] : base.members()) {
+    const Json* other = change.find(name);
+    if (!other)
+      result.set(name, value);
+    else if (!other->is_null())
+      result.set(name, merged(value, *other));
+  }
+  for (const auto& [name, value] : change.members())
+    if (!base.find(name) && !value.is_null()) result.set(name, value);
+  return result;
+}
 
-Config Config::read(const std::string& path) {
+// With what its member "base" names, a file beside it, as the ground that it changes.
+Json read_with_base(const std::string& path, int depth = 0) {
   std::ifstream file(path, std::ios::binary);
   if (!file) throw Error(ErrorKind::NotFound, path + ": no such configuration; name one with --config");
   std::ostringstream text;
   text << file.rdbuf();
   try {
-    const Json json = Json::parse(text.str());
+    Json json = Json::parse(text.str());
+    const Json* base = json.find("base");
+    if (!base) return json;
+    if (depth == 8) throw JsonError("\"base\" leads on and on");
+    const auto beside = std::filesystem::path(path).parent_path() / base->as_string();
+    json.set("base", Json());
+    return merged(read_with_base(beside.string(), depth + 1), json);
+  } catch (const JsonError& error) {
+    throw Error(ErrorKind::BadSettings, path + ": " + error.what());
+  }
+}
+
+}  // namespace
+
+Config Config::read(const std::string& path) {
+  const Json json = read_with_base(path);
+  try {
     Config config;
     config.name = json.at("name").as_string();
     config.seed = static_cast<uint64_t>(json.int_or("seed", 0));

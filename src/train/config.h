@@ -27,11 +27,14 @@ struct DatasetConfig {
     int height = 360, width = 640;
     bool anomalies = false;  // with foreign things in them, marked as such
   } scenes;
-  double weight = 1;            // share of this set's frames among the samples, relative to the others'
-  bool exact_geometry = false;  // labels fine enough for synthesis and dissimilarity
-  int64_t every = 1;            // of an ordinary drive's frames, every so many-th
-  std::optional<double> held_out_share;  // in place of the configuration's
+  double weight = 1;  // share of this set's frames among the samples, relative to the others'
+  std::optional<double> segmentation_weight;  // in place of it among that stage's samples; 0: not read there
+  bool exact_geometry = false;                // labels fine enough for synthesis and dissimilarity
+  int64_t every = 1;                          // of an ordinary drive's frames, every so many-th
+  std::optional<double> held_out_share;       // in place of the configuration's
   bool labelled() const { return scenes.drives > 0 || !labels.empty(); }
+  // This set's share of the segmentation stage's samples.
+  double segmentation_share() const { return labelled() ? segmentation_weight.value_or(weight) : 0; }
 };
 
 struct ObjectsConfig {

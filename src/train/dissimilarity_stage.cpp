@@ -43,8 +43,9 @@ void train(Session& session, const std::string& name) {
   // from VGG.
   const NamedTensors trunk =
       read_stage(session.checkpoint("segmentation"), "average.stem.", !session.partial);
-  for (const auto& [from, to] : {std::pair{"half.", "layers.0."}, std::pair{"quarter.", "layers.1."}})
-    start_from(strip_prefix(from, trunk), strip_prefix(to, named_tensors(*network->image_encoder())));
+  if (!start_from_bundle(session, name, *network))
+    for (const auto& [from, to] : {std::pair{"half.", "layers.0."}, std::pair{"quarter.", "layers.1."}})
+      start_from(strip_prefix(from, trunk), strip_prefix(to, named_tensors(*network->image_encoder())));
   const int64_t hard_negatives = stage.int_or("hard_negatives", 0);
   if (hard_negatives < 0 || hard_negatives > 100000)
     throw Error(ErrorKind::BadSettings, "stage " + name + ": hard_negatives must be 0 to 100000");

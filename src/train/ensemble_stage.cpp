@@ -148,6 +148,7 @@ void finish_ensemble(Session& session, const std::string& bundle_path) {
   composites.paste = 1;
   composites.relabel = composites.decoys = 0;
   const Cutouts cutouts = Cutouts::read(session, true);
+  if (!cutouts.foreign.empty()) composites.shapes = 0;
   std::vector<Scored> scored;
   const int64_t count = stage.int_or("samples", 100);
   for (int64_t i = 0; i < count; ++i)

@@ -75,9 +75,13 @@ void evaluate(const Session& session, const std::string& bundle_path, const std:
   std::vector<PastedObject> inanimate;
   for (const PastedObject& object : objects)
     if (!is_animal(object.category)) inanimate.push_back(object);
+  std::vector<PastedObject> left_out;
+  if (!config.objects.held_out_categories.empty())
+    left_out = read_objects(session.data, config.objects, true, ObjectKind::LeftOut);
 
   std::vector<double> per_class;
-  const double miou = mean_iou([&](const at::Tensor& image) { return pipeline.segmentation_logits(image); },
+  const double miou = mean_iou({[&](const at::Tensor& image) { return pipeline.segmentation_logits(image); },
+                                pipeline.logits_align_corners()},
                                config.test, test.training, groups, {height, width}, &per_class);
   std::printf("segmentation: mean IoU %.4f over %zu classes, %zu frames at their own size\n", miou,
               per_class.size(), test.training.size());
@@ -93,8 +97,9 @@ void evaluate(const Session& session, const std::string& bundle_path, const std:
 
   int64_t alarms = 0, normal_pixels = 0, frames_with_alarm = 0;
   cv::Mat sheet;
-  for (const auto& [title, chosen] :
-       {std::pair{"composites, all held-out objects", &objects}, {"composites, no animals", &inanimate}}) {
+  for (const auto& [title, chosen] : {std::pair{"composites, all held-out objects", &objects},
+                                      {"composites, no animals", &inanimate},
+                                      {"composites, categories left out of training", &left_out}}) {
     if (chosen->empty()) continue;
     std::map<std::string, Ranking> rankings;
     int64_t anomalous = 0, found = 0, composites = 0, noticed = 0;  // pixels; frames

@@ -34,21 +34,6 @@ uint8_t Groups::add(const std::vector<int>& ids) {
   return static_cast<uint8_t>(index);
 }
 
-std::vector<std::string> list_pictures(const std::string& folder) {
-  std::vector<std::string> paths;
-  std::error_code problem;
-  for (const auto& entry : fs::directory_iterator(folder, problem)) {
-    const std::string extension = entry.path().extension().string();
-    if (extension == ".jpg" || extension == ".jpeg" || extension == ".png")
-      paths.push_back(entry.path().string());
-  }
-  if (paths.empty())
-    throw Error(ErrorKind::NotFound,
-                folder + ": no .jpg or .png pictures there; see --data and the configuration");
-  std::sort(paths.begin(), paths.end());
-  return paths;
-}
-
 std::string stem_of(const std::string& path) {
   return fs::path(path).stem().string();
 }
@@ -144,7 +129,7 @@ Dataset read_dataset_frames(const std::string& root, const DatasetConfig& config
 
   Dataset dataset;
   dataset.config = config;
-  const auto pictures = list_pictures(root + "/" + config.images);
+  const auto pictures = eval::list_picture_files(root + "/" + config.images);
   const auto kept = pictures.size() -
                     static_cast<size_t>(std::lround(static_cast<double>(pictures.size()) * held_out_share));
   for (size_t i = 0; i < pictures.size(); ++i) {
@@ -158,16 +143,18 @@ Dataset read_dataset_frames(const std::string& root, const DatasetConfig& config
   return dataset;
 }
 
-const Frame& draw_frame(const std::vector<Dataset>& datasets, bool labelled_only, Random& random) {
+const Frame& draw_frame(const std::vector<Dataset>& datasets, bool for_segmentation, Random& random) {
+  const auto share = [&](const Dataset& dataset) {
+    return for_segmentation ? dataset.config.segmentation_share() : dataset.config.weight;
+  };
   double total = 0;
-  for (const Dataset& dataset : datasets)
-    if (!labelled_only || dataset.config.labelled()) total += dataset.config.weight;
+  for (const Dataset& dataset : datasets) total += share(dataset);
   double chosen = random.uniform() * total;
   const Dataset* last = nullptr;
   for (const Dataset& dataset : datasets) {
-    if (labelled_only && !dataset.config.labelled()) continue;
+    if (share(dataset) <= 0) continue;
     last = &dataset;
-    if ((chosen -= dataset.config.weight) < 0) break;
+    if ((chosen -= share(dataset)) < 0) break;
   }
   if (!last || last->training.empty())
     throw Error(ErrorKind::BadSettings, "no data set of the configuration has frames to train this stage on");

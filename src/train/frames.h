@@ -44,13 +44,12 @@ struct Dataset {
 Dataset read_dataset_frames(const std::string& root, const DatasetConfig& config, double held_out_share,
                             Groups& groups);
 
-// The paths of a folder's pictures (.jpg, .png), sorted by name. Throws Error(NotFound) where there is none.
-std::vector<std::string> list_pictures(const std::string& folder);
 // 8UC3 in R G B order. Throws Error(Io).
 cv::Mat read_rgb(const std::string& path);
 std::string stem_of(const std::string& path);
 
-// One of the training frames, a data set drawn by weight first.
-const Frame& draw_frame(const std::vector<Dataset>& datasets, bool labelled_only, Random& random);
+// One of the training frames, a data set drawn by weight first: by its share of the segmentation stage, which
+// reads labelled sets only, or by its weight.
+const Frame& draw_frame(const std::vector<Dataset>& datasets, bool for_segmentation, Random& random);
 
 }  // namespace anomaly::train

@@ -40,6 +40,7 @@ constexpr const char* kUsage =
     "  --threads N        (default: what the machine has)\n"
     "  --stop-after N     leave each stage after N steps; a later run resumes\n"
     "  --partial          build on stages that are not complete\n"
+    "  --start BUNDLE     stages begin with that bundle's networks instead of random weights\n"
     "  --bundle FILE      what the stage ensemble writes (default: NAME.safetensors in the work folder)\n"
     "  --evaluate BUNDLE  measures a bundle on the configuration's test frames, which no stage reads\n"
     "  --json FILE        the measures as JSON too\n"
@@ -51,7 +52,7 @@ constexpr const char* kUsage =
     "  --steps N          of --adapt (default 300)\n";
 
 struct Options {
-  std::string config, data, work, bundle, evaluate, json, calibrate, adapt;
+  std::string config, data, work, bundle, evaluate, json, calibrate, adapt, start;
   int threads = 0;
   int64_t stop_after = 0, steps = 300;
   bool partial = false;
@@ -96,6 +97,8 @@ Options parse(int argc, char** argv) {
       options.steps = number(argument, value());
     else if (argument == "--json")
       options.json = value();
+    else if (argument == "--start")
+      options.start = value();
     else if (argument == "--partial")
       options.partial = true;
     else if (argument[0] == '-')
@@ -160,6 +163,7 @@ int run(const Options& options) {
   session.work = options.work;
   session.partial = options.partial;
   session.stop_after = options.stop_after;
+  session.start = options.start;
   std::filesystem::create_directories(session.work);
   if (!options.evaluate.empty()) {
     anomaly::train::evaluate(session, options.evaluate, options.json);

@@ -33,9 +33,11 @@ cv::Mat predict_labels(const Segmenter& segmenter, const cv::Mat& rgb, const std
   const at::NoGradGuard no_grad;
   cv::Mat input;
   resize_picture(rgb, input, {size[1], size[0]});
-  const at::Tensor logits = segmenter(normalised(pictures_to_tensor({input})));
-  const at::Tensor labels =
-      at::upsample_bilinear2d(logits, {rgb.rows, rgb.cols}, true).argmax(1).to(at::kByte).contiguous();
+  const at::Tensor logits = segmenter.logits(normalised(pictures_to_tensor({input})));
+  const at::Tensor labels = at::upsample_bilinear2d(logits, {rgb.rows, rgb.cols}, segmenter.align_corners)
+                                .argmax(1)
+                                .to(at::kByte)
+                                .contiguous();
   return cv::Mat(rgb.rows, rgb.cols, CV_8UC1, labels.data_ptr<uint8_t>()).clone();
 }
 

@@ -31,8 +31,10 @@ class IouCounter {
   eval::IouCounter counter_;
 };
 
-// Logits for a normalised batch of one picture.
-using Segmenter = std::function<at::Tensor(const at::Tensor&)>;
+struct Segmenter {
+  std::function<at::Tensor(const at::Tensor&)> logits;  // for a normalised batch of one picture
+  bool align_corners = true;                            // how they lie on the picture
+};
 
 // Train ids at the frame's own size, from logits of the frame resized to `size` (height, width).
 cv::Mat predict_labels(const Segmenter& segmenter, const cv::Mat& rgb, const std::array<int, 2>& size);

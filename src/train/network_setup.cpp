@@ -4,10 +4,45 @@
 #include <ATen/Context.h>
 #include <torch/nn/module.h>
 
+#include <cstdio>
+#include <fstream>
+
+#include "src/bundle/bundle.h"
+#include "src/error.h"
+#include "src/networks/tensor_source.h"
+#include "src/train/optimizer.h"
+
 namespace anomaly::train {
 
 void seed_weights(uint64_t seed) {
   at::manual_seed(seed);
+}
+
+bool start_from_bundle(const Session& session, const std::string& name, torch::nn::Module& network) {
+  if (session.start.empty()) return false;
+  const auto bundle = Bundle::open(session.start);
+  if (!bundle->has(name))
+    throw Error(ErrorKind::BadSettings, session.start + ": has no network \"" + name +
+                                            "\" to start from; train that stage without --start");
+  TensorSource source(*bundle, name);
+  const at::NoGradGuard no_grad;
+  for (const auto& [key, tensor] : named_tensors(network)) tensor.copy_(source.take(key, tensor.sizes()));
+  source.finish();
+  return true;
+}
+
+std::string start_signature(const Session& session) {
+  if (session.start.empty()) return "";
+  std::ifstream file(session.start, std::ios::binary);
+  uint64_t digest = 0xcbf29ce484222325;  // FNV-1a
+  char buffer[65536];
+  while (file.read(buffer, sizeof buffer), file.gcount() > 0)
+    for (std::streamsize i = 0; i < file.gcount(); ++i)
+      digest = (digest ^ static_cast<unsigned char>(buffer[i])) * 0x100000001b3;
+  if (!file.eof()) throw Error(ErrorKind::Io, session.start + ": cannot be read");
+  char text[32];
+  std::snprintf(text, sizeof text, "start:%016llx", static_cast<unsigned long long>(digest));
+  return text;
 }
 
 void to_channels_last(torch::nn::Module& network) {

@@ -2,6 +2,9 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
+
+#include "src/train/session.h"
 
 namespace torch::nn {
 class Module;  // its header takes 10 s to read
@@ -11,6 +14,12 @@ namespace anomaly::train {
 
 // Networks built after this call start from the same weights every time.
 void seed_weights(uint64_t seed);
+// Copies the network of that name of the bundle that --start names, and returns whether it names one. Throws
+// Error(NotFound, BadBundle or BadSettings) where the bundle cannot be read, does not have the network, or
+// has it with other tensors or shapes than the configuration's.
+bool start_from_bundle(const Session& session, const std::string& name, torch::nn::Module& network);
+// What a checkpoint's signature says of the bundle: a digest of its bytes, "" where --start names none.
+std::string start_signature(const Session& session);
 // Convolution weights channels last, as the pictures are.
 void to_channels_last(torch::nn::Module& network);
 

@@ -80,9 +80,10 @@ std::vector<PastedObject> read_objects(const std::string& root, const ObjectsCon
                                        ObjectKind kind) {
   const auto wanted = [&](const std::string& category) {
     if (kind == ObjectKind::Street) return kStreetThings.count(category) > 0;
-    const auto& left_out = config.held_out_categories;
-    return kStreetCategories.count(category) == 0 &&
-           (held_out || std::find(left_out.begin(), left_out.end(), category) == left_out.end());
+    const auto& names = config.held_out_categories;
+    const bool left_out = std::find(names.begin(), names.end(), category) != names.end();
+    if (kind == ObjectKind::LeftOut) return left_out;
+    return kStreetCategories.count(category) == 0 && (held_out || !left_out);
   };
   const std::string path = root + "/" + config.json;
   const Json json = read_json(path);
@@ -99,7 +100,8 @@ std::vector<PastedObject> read_objects(const std::string& root, const ObjectsCon
     });
     const size_t kept =
         annotations.size() - std::min<size_t>(annotations.size(), static_cast<size_t>(config.held_out));
-    for (size_t i = held_out ? kept : 0; i < (held_out ? annotations.size() : kept); ++i)
+    const bool all = kind == ObjectKind::LeftOut;
+    for (size_t i = held_out && !all ? kept : 0; i < (held_out || all ? annotations.size() : kept); ++i)
       cut_objects(root, config, *annotations[i], wanted, categories, objects);
   } catch (const JsonError& problem) {
     throw Error(ErrorKind::BadSettings, path + ": " + problem.what());

@@ -21,6 +21,7 @@ struct PastedObject {
 
 enum class ObjectKind {
   Foreign,  // categories that are none of the streets' own classes
+  LeftOut,  // those that config.held_out_categories names, of all pictures: no stage has seen any
   Street,   // people and vehicles: pasted as things that belong there, so that a pasted border means nothing
 };
 

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Stage `segmentation`: cross-entropy over classes or groups of classes, on augmented crops of all data sets.
+#include <ATen/autocast_mode.h>
 #include <ATen/ops/upsample_bilinear2d.h>
 
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <opencv2/imgproc.hpp>
 
 #include "src/error.h"
 #include "src/networks/compact_segmentation.h"
@@ -16,6 +18,7 @@
 #include "src/train/progress.h"
 #include "src/train/session.h"
 #include "src/train/stage_loop.h"
+#include "src/train/statistics.h"
 
 namespace anomaly::train {
 
@@ -29,8 +32,9 @@ struct CropBatch {
 };
 
 struct Settings {
-  double balance, most_weight, rare_share, overlap_weight;
-  int64_t measure_every;
+  double balance, most_weight, rare_share, overlap_weight, mix;
+  int64_t measure_every, statistics;
+  bool half;  // forward and backward in bfloat16 where that is enough
   Geometry geometry;
 
   Settings(const Json& stage, const std::array<int, 2>& size) {
@@ -38,6 +42,15 @@ struct Settings {
     most_weight = stage.number_or("most_weight", 4);
     rare_share = stage.number_or("rare_share", 0.4);
     overlap_weight = stage.number_or("overlap_weight", 0);
+    mix = stage.number_or("mix", 0);
+    const std::string precision = stage.string_or("precision", "float32");
+    if ((precision != "float32" && precision != "bfloat16") || !(mix >= 0 && mix <= 1))
+      throw Error(ErrorKind::BadSettings,
+                  "stage segmentation: precision must be float32 or bfloat16, mix 0 to 1");
+    half = precision == "bfloat16";
+    statistics = stage.int_or("statistics", 0);
+    if (statistics < 0 || statistics > 100000)
+      throw Error(ErrorKind::BadSettings, "stage segmentation: statistics must be 0 to 100000");
     measure_every = std::max<int64_t>(1, stage.int_or("measure_every", 800));
     geometry = {size[0],
                 size[1],
@@ -69,6 +82,19 @@ int draw_rare_group(const std::vector<float>& weights, const cv::Mat& groups, Ra
   return rare.empty() ? -1 : rare[static_cast<size_t>(random.below(static_cast<int64_t>(rare.size())))];
 }
 
+// Lays the rare things of `other` over a crop, where they are there: thin and small things then appear often
+// and before all that a drive may hold behind them.
+void mix_in(const std::vector<float>& weights, const cv::Mat& other, const cv::Mat& other_groups,
+            cv::Mat& picture, cv::Mat& groups) {
+  cv::Mat rare(1, 256, CV_8U, cv::Scalar(0)), here, pixels;
+  for (size_t g = 0; g < weights.size(); ++g)
+    if (weights[g] > 1) rare.at<uint8_t>(0, static_cast<int>(g)) = 255;
+  cv::LUT(other_groups, rare, here);
+  cv::resize(here, pixels, picture.size(), 0, 0, cv::INTER_NEAREST);
+  other.copyTo(picture, pixels);
+  other_groups.copyTo(groups, here);
+}
+
 CropBatch make_batch(const Session& session, const Settings& settings, const std::vector<float>& weights,
                      int64_t batch, int64_t step) {
   std::vector<cv::Mat> pictures, maps;
@@ -83,7 +109,25 @@ CropBatch make_batch(const Session& session, const Settings& settings, const std
     pictures.push_back(rgb);
     maps.push_back(groups);
   }
+  // From the last to the first, each from the one before it, so that none takes what itself was mixed in.
+  for (size_t i = pictures.size(); i-- > 1;)
+    if (Random({session.config.seed, 8, static_cast<uint64_t>(step), i}).chance(settings.mix))
+      mix_in(weights, pictures[i - 1], maps[i - 1], pictures[i], maps[i]);
   return {normalised(pictures_to_tensor(pictures)), maps_to_tensor(maps)};
+}
+
+// Whole frames as they are, of all data sets by weight.
+at::Tensor plain_batch(const Session& session, const Geometry& geometry, int64_t batch, int64_t index) {
+  std::vector<cv::Mat> pictures;
+  for (int64_t i = 0; i < batch; ++i) {
+    Random random({session.config.seed, 9, static_cast<uint64_t>(index), static_cast<uint64_t>(i)});
+    cv::Mat rgb;
+    resize_picture(draw_frame(session.datasets, true, random).rgb, rgb,
+                   {geometry.full_width, geometry.full_height});
+    if (random.chance(0.5)) cv::flip(rgb, rgb, 1);
+    pictures.push_back(rgb);
+  }
+  return normalised(pictures_to_tensor(pictures));
 }
 
 // Rare groups count more: (median frequency / frequency) ^ balance, within [0.5, most].
@@ -99,7 +143,7 @@ std::vector<float> group_weights(const Session& session, double balance, double 
           if (group < counts.size()) ++counts[group], ++pixels;
         }
     for (size_t g = 0; g < counts.size(); ++g)
-      frequency[g] += dataset.config.weight * counts[g] / std::max(pixels, 1.0);
+      frequency[g] += dataset.config.segmentation_share() * counts[g] / std::max(pixels, 1.0);
   }
   std::vector<double> present;
   for (const double f : frequency)
@@ -124,6 +168,7 @@ void train_segmentation(Session& session) {
       CompactSegmentationOptions::from_json(architecture, "the configuration", "segmentation", 19);
   seed_weights(session.config.seed);
   CompactSegmentation network(options);
+  start_from_bundle(session, "segmentation", *network);
   StageState state(session, "segmentation", architecture, *network);
   if (state.complete()) {
     std::printf("segmentation: complete\n");
@@ -137,26 +182,45 @@ void train_segmentation(Session& session) {
   Progress progress("segmentation", state.first_step(), state.steps(), state.batch(),
                     session.work + "/losses.csv");
   network->train();
+  const auto forward = [&](const at::Tensor& pictures) {
+    if (!settings.half) return network(pictures);
+    at::autocast::set_autocast_dtype(at::kCPU, at::kBFloat16);
+    at::autocast::set_autocast_enabled(at::kCPU, true);
+    at::Tensor logits = network(pictures).to(at::kFloat);
+    at::autocast::set_autocast_enabled(at::kCPU, false);
+    at::autocast::clear_cache();
+    return logits;
+  };
   for (int64_t step = state.first_step(); step < state.end_step(); ++step) {
     const CropBatch batch = batches.take();
-    const at::Tensor logits = network(batch.pictures);
+    const at::Tensor logits = forward(batch.pictures);
     const at::Tensor loss =
         loss_of(at::upsample_bilinear2d(logits, batch.targets.sizes().slice(1), options.align_corners),
                 batch.targets);
     loss.backward();
     progress.step(step, loss.item<double>());
-    if (!state.advance(step) || ((step + 1) % settings.measure_every != 0 && step + 1 != state.steps()))
-      continue;
+    const bool saved = state.advance(step);
+    if (step + 1 == state.steps() && settings.statistics > 0) {
+      CompactSegmentation averaged(options);
+      copy_tensors(state.average(), named_tensors(*averaged));
+      to_channels_last(*averaged);
+      measure_statistics(*averaged, settings.statistics, [&](int64_t i) {
+        averaged(plain_batch(session, settings.geometry, state.batch(), i));
+      });
+      state.replace_average(named_tensors(*averaged));
+    }
+    if (!saved || ((step + 1) % settings.measure_every != 0 && step + 1 != state.steps())) continue;
     CompactSegmentation averaged(options);
     copy_tensors(state.average(), named_tensors(*averaged));
     to_inference(*averaged);
     for (const Dataset& dataset : session.datasets) {
-      if (!dataset.config.labelled()) continue;
-      std::printf("segmentation step %lld: mean IoU %.3f on held-out frames of %s\n",
-                  static_cast<long long>(step) + 1,
-                  mean_iou([&](const at::Tensor& image) { return averaged(image); }, dataset.config,
-                           dataset.held_out, session.groups, session.config.segmentation_size),
-                  dataset.config.name.c_str());
+      if (dataset.config.segmentation_share() <= 0) continue;
+      std::printf(
+          "segmentation step %lld: mean IoU %.3f on held-out frames of %s\n",
+          static_cast<long long>(step) + 1,
+          mean_iou({[&](const at::Tensor& image) { return averaged(image); }, options.align_corners},
+                   dataset.config, dataset.held_out, session.groups, session.config.segmentation_size),
+          dataset.config.name.c_str());
     }
     std::fflush(stdout);
   }

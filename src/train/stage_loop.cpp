@@ -34,7 +34,7 @@ StageState::StageState(const Session& session, const std::string& name, const Js
     throw Error(ErrorKind::BadSettings,
                 "stage " + name + ": steps, batch, checkpoint_every and learning_rate must be above 0");
   checkpoint_.path = session.checkpoint(name);
-  checkpoint_.signature = stage_signature(architecture, stage);
+  checkpoint_.signature = stage_signature(architecture, stage) + start_signature(session);
   append(checkpoint_.tensors, with_prefix("model.", named_tensors(network)));
   append(checkpoint_.tensors, with_prefix("average.", average_.tensors()));
   append(checkpoint_.tensors, adam_.state());
@@ -82,6 +82,11 @@ void StageState::end_epoch(int64_t step, double validation_loss) {
     state[2] = 0;
   }
   if (saved_ == step) save(step);
+}
+
+void StageState::replace_average(const NamedTensors& tensors) {
+  copy_tensors(tensors, average_.tensors());
+  save(saved_);
 }
 
 void StageState::save(int64_t step) {

@@ -42,6 +42,8 @@ class StageState {
   // At the end of an epoch, after that step's advance().
   void end_epoch(int64_t step, double validation_loss);
   const NamedTensors& average() const { return average_.tensors(); }
+  // After the last step's advance(): other averaged weights, in the checkpoint too.
+  void replace_average(const NamedTensors& tensors);
 
  private:
   int64_t steps_, batch_, warm_up_, checkpoint_every_, first_step_ = 0, end_step_ = 0;

@@ -135,6 +135,8 @@ void train_synthesis(Session& session) {
 
   seed_weights(session.config.seed + 1);
   SynthesisNetwork network(encoder_options, generator_options);
+  start_from_bundle(session, "encoder", *network->encoder);
+  start_from_bundle(session, "generator", *network->generator);
   const double adversarial_weight = stage.number_or("adversarial_weight", 0),
                matching_weight = stage.number_or("matching_weight", 0),
                adversarial_from = stage.number_or("adversarial_from", 0.3);

@@ -56,26 +56,24 @@ at::Tensor RandomSource::take(const std::string& key, at::IntArrayRef shape) {
   return value.clone();
 }
 
-anomaly::BundleInfo tiny_info() {
+anomaly::BundleInfo published_info(const PublishedSizes& sizes) {
   anomaly::BundleInfo info;
   info.name = "tiny";
   info.classes = anomaly::cityscapes_classes();
   info.mean = {0.485f, 0.456f, 0.406f};
   info.deviation = {0.229f, 0.224f, 0.225f};
-  info.segmentation_height = kMapHeight;
-  info.segmentation_width = kMapWidth;
-  info.map_height = kMapHeight;
-  info.map_width = kMapWidth;
+  info.segmentation_height = info.map_height = sizes.map_height;
+  info.segmentation_width = info.map_width = sizes.map_width;
   info.license = "none";
-  const auto network = [](const char* type, Json::Members more = {}) {
-    Json::Members members = {{"type", type}, {"features", kFeatures}};
+  const auto network = [&](const char* type, Json::Members more = {}) {
+    Json::Members members = {{"type", type}, {"features", sizes.features}};
     members.insert(members.end(), more.begin(), more.end());
     return Json::object(members);
   };
   info.architecture =
       Json::object({{"segmentation", network("deeplabv3plus-wrn38")},
-                    {"generator", network("cc-fpse", {{"latent", kLatent}})},
-                    {"encoder", network("cc-fpse-encoder", {{"latent", kLatent}})},
+                    {"generator", network("cc-fpse", {{"latent", sizes.latent}})},
+                    {"encoder", network("cc-fpse-encoder", {{"latent", sizes.latent}})},
                     {"perceptual", network("vgg19")},
                     {"dissimilarity", network("dissimilarity-vgg16", {{"uncertainty", true}})},
                     {"baseline", network("dissimilarity-vgg16", {{"uncertainty", false}})}});
@@ -83,29 +81,29 @@ anomaly::BundleInfo tiny_info() {
   return info;
 }
 
-static NamedTensors make_tiny_tensors() {
+NamedTensors published_tensors(const PublishedSizes& sizes) {
   using namespace anomaly;
   NamedTensors all;
-  DeepLabV3Plus segmentation(DeepLabWidths::scaled(kFeatures, 19));
+  DeepLabV3Plus segmentation(DeepLabWidths::scaled(sizes.features, 19));
   add_tensors(all, "segmentation", segmentation);
   CcFpseOptions generator_options;
-  generator_options.height = kMapHeight;
-  generator_options.width = kMapWidth;
-  generator_options.latent = kLatent;
-  generator_options.features = generator_options.pyramid = kFeatures;
-  generator_options.hidden = 2 * kFeatures;
+  generator_options.height = sizes.map_height;
+  generator_options.width = sizes.map_width;
+  generator_options.latent = sizes.latent;
+  generator_options.features = generator_options.pyramid = sizes.features;
+  generator_options.hidden = 2 * sizes.features;
   CcFpseGenerator generator(generator_options);
   add_tensors(all, "generator", generator);
   CcFpseEncoderOptions encoder_options;
-  encoder_options.latent = kLatent;
-  encoder_options.features = kFeatures;
+  encoder_options.latent = sizes.latent;
+  encoder_options.features = sizes.features;
   CcFpseEncoder encoder(encoder_options);
   add_tensors(all, "encoder", encoder);
-  VggPerceptual perceptual(VggDepth::Vgg19, kFeatures);
+  VggPerceptual perceptual(VggDepth::Vgg19, sizes.features);
   add_tensors(all, "perceptual", perceptual);
   DissimilarityOptions options;
-  options.features = kFeatures;
-  options.hidden = 2 * kFeatures;
+  options.features = sizes.features;
+  options.hidden = 2 * sizes.features;
   VggDissimilarity dissimilarity(options);
   add_tensors(all, "dissimilarity", dissimilarity);
   options.uncertainty = false;
@@ -114,16 +112,24 @@ static NamedTensors make_tiny_tensors() {
   return all;
 }
 
+anomaly::BundleInfo tiny_info() {
+  return published_info({});
+}
+
 NamedTensors tiny_tensors() {
-  static const NamedTensors all = make_tiny_tensors();
+  static const NamedTensors all = published_tensors({});
   return all;
+}
+
+void write_bundle(const std::string& path, const anomaly::BundleInfo& info, const NamedTensors& tensors) {
+  anomaly::write_safetensors(path, tensors, {{"format_version", "1"}, {"bundle", info.to_json().dump()}});
 }
 
 BundleFile::BundleFile(const anomaly::BundleInfo& info, const NamedTensors& tensors) {
   char name[] = "/tmp/anomaly-test-XXXXXX.safetensors";
   close(mkstemps(name, 12));
   path_ = name;
-  anomaly::write_safetensors(path_, tensors, {{"format_version", "1"}, {"bundle", info.to_json().dump()}});
+  write_bundle(path_, info, tensors);
 }
 
 BundleFile::~BundleFile() {

@@ -37,10 +37,20 @@ void add_tensors(NamedTensors& all, const std::string& network, torch::nn::Modul
 
 inline constexpr int kFeatures = 4, kMapHeight = 64, kMapWidth = 128, kLatent = 8;
 
-// A description of a bundle of the five networks and the baseline at `kFeatures`.
+// The published networks are 64 features wide, with a latent vector of 256 and maps of 256 x 512.
+struct PublishedSizes {
+  int features = kFeatures, latent = kLatent, map_height = kMapHeight, map_width = kMapWidth;
+};
+
+// A description of a bundle of the five networks and the baseline, segmentation at map size.
+anomaly::BundleInfo published_info(const PublishedSizes& sizes);
+// All their tensors, as `<network>.<key>`.
+NamedTensors published_tensors(const PublishedSizes& sizes);
+// The same at a sixteenth of the width. The tensors are made once: replace one, do not write into it.
 anomaly::BundleInfo tiny_info();
-// All their tensors, as `<network>.<key>`. Made once: replace one, do not write into it.
 NamedTensors tiny_tensors();
+
+void write_bundle(const std::string& path, const anomaly::BundleInfo& info, const NamedTensors& tensors);
 
 // Writes a bundle into a temporary file, which goes with the object.
 class BundleFile {

@@ -11,6 +11,7 @@
 #include "src/json.h"
 #include "src/networks/ccfpse_encoder.h"
 #include "src/networks/ccfpse_generator.h"
+#include "src/networks/one_hot.h"
 #include "src/networks/deeplabv3plus.h"
 #include "src/networks/dissimilarity_network.h"
 #include "src/networks/fused_ops.h"

@@ -137,16 +137,6 @@ inline void foreign_is_there(GstBuffer* buffer) {
   class_is(&classes, 0, "car", 0.75);
 }
 
-inline GstBuffer* through(const char* launch, GstBuffer* frame, GstCaps** caps = nullptr) {
-  GstHarness* harness = gst_harness_new_parse(launch);
-  gst_harness_set_src_caps(harness, gst_caps_from_string(kCaps));
-  GstBuffer* out = gst_harness_push_and_pull(harness, frame);
-  fail_unless(out != nullptr, "%s gave nothing", launch);
-  if (caps) *caps = gst_pad_get_current_caps(harness->sinkpad);
-  gst_harness_teardown(harness);
-  return out;
-}
-
 // A mask whose every second pixel of every second row counts: more regions than objects are told of.
 inline std::string dotted_mask() {
   char name[] = "/tmp/anomaly-analytics-XXXXXX";

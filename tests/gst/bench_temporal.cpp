@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// bench_temporal [--drives N] [--frames N] [--method METHOD] BUNDLE [VIDEO]: what each normalization does to
-// a stream. Prints, for frame, fixed and temporal, of the video, of the same with objects pasted on its road
-// (every other frame), and of N synthetic drives of so many frames:
+// bench_temporal [--drives N] [--frames N] [--method METHOD] [--ensemble A,B,C,D] BUNDLE [VIDEO]: what each
+// normalization does to a stream. Prints, for frame, fixed and temporal, of the video, of the same with
+// objects pasted on its road (every other frame), and of N synthetic drives of so many frames:
 //   map, score   mean absolute change of the map, and of the frame's score, from a frame to the next
 //   of bounds    what the normalization makes of it: the change of the same frame when it is scaled as the
 //                frame before it was
@@ -11,7 +11,9 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <cstdlib>
 #include <memory>
+#include <numeric>
 #include <string>
 #include <utility>
 #include <vector>
@@ -122,13 +124,15 @@ class Measured {
 
 class Bench {
  public:
-  Bench(const char* bundle, const std::string& method, bool bounds)
+  // ensemble: empty, or four weights in place of the bundle's.
+  Bench(const char* bundle, const std::string& method, const std::vector<double>& ensemble, bool bounds)
       : framework_(Bundle::open(bundle), "cpu"),
         height_(framework_.bundle().info().segmentation_height),
         width_(framework_.bundle().info().segmentation_width) {
     Settings settings;
     settings.method = method_from_string(method.empty() ? framework_.bundle().info().default_method : method);
-    const auto& ensemble = framework_.bundle().info().ensemble;
+    const auto& own = framework_.bundle().info().ensemble;
+    std::copy(own.begin(), own.end(), settings.ensemble.begin());
     std::copy(ensemble.begin(), ensemble.end(), settings.ensemble.begin());
     for (const Normalization n : {Normalization::Frame, Normalization::Fixed, Normalization::Temporal})
       measured_.emplace_back(framework_, settings, n, bounds);
@@ -272,15 +276,16 @@ void print(const char* what, Bench& bench, bool truth) {
   }
 }
 
-void measure(const char* bundle, const char* video, const std::string& method, int drives, int frames) {
+void measure(const char* bundle, const char* video, const std::string& method,
+             const std::vector<double>& ensemble, int drives, int frames) {
   if (video) {
-    Bench bench(bundle, method, true), pasted(bundle, method, false);
+    Bench bench(bundle, method, ensemble, true), pasted(bundle, method, ensemble, false);
     if (!play(video, {bench, false}) || !play(video, {pasted, true}))
       throw Error(ErrorKind::Io, "the video could not be played");
     print("video", bench, false);
     print("pasted", pasted, true);
   }
-  Bench bench(bundle, method, true);
+  Bench bench(bundle, method, ensemble, true);
   for (int drive = 0; drive < drives; ++drive) {
     SceneOptions options;
     options.seed = static_cast<uint64_t>(drive);
@@ -298,15 +303,34 @@ void measure(const char* bundle, const char* video, const std::string& method, i
   if (drives > 0) print("drives", bench, true);
 }
 
+// "A,B,C,D" -> four numbers of at least 0, not all 0. Empty text: none.
+std::vector<double> read_ensemble(const std::string& text) {
+  std::vector<double> weights;
+  const char* rest = text.c_str();
+  while (*rest) {
+    char* end = nullptr;
+    const double weight = std::strtod(rest, &end);
+    if (end == rest || !(weight >= 0) || weight > 1e6 || (*end != ',' && *end != '\0')) break;
+    weights.push_back(weight);
+    rest = *end == ',' ? end + 1 : end;
+  }
+  const double sum = std::accumulate(weights.begin(), weights.end(), 0.0);
+  if (!text.empty() && (*rest || weights.size() != 4 || !(sum > 0)))
+    throw Error(ErrorKind::BadSettings,
+                "--ensemble " + text + ": expected four weights with commas, as 0.75,0.25,0,0");
+  return weights;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   gint drives = 8, frames = 50;
-  gchar *method = nullptr, **rest = nullptr;
+  gchar *method = nullptr, *ensemble = nullptr, **rest = nullptr;
   const GOptionEntry entries[] = {
       {"drives", 0, 0, G_OPTION_ARG_INT, &drives, "synthetic drives", "N"},
       {"frames", 0, 0, G_OPTION_ARG_INT, &frames, "frames of each", "N"},
       {"method", 0, 0, G_OPTION_ARG_STRING, &method, "default: the bundle's", "METHOD"},
+      {"ensemble", 0, 0, G_OPTION_ARG_STRING, &ensemble, "default: the bundle's", "A,B,C,D"},
       {G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &rest, nullptr, "BUNDLE [VIDEO]"},
       {nullptr, 0, 0, G_OPTION_ARG_NONE, nullptr, nullptr, nullptr}};
   GError* error = nullptr;
@@ -319,12 +343,13 @@ int main(int argc, char** argv) {
   }
   g_option_context_free(context);
   try {
-    measure(rest[0], rest[1], method ? method : "", drives, frames);
+    measure(rest[0], rest[1], method ? method : "", read_ensemble(ensemble ? ensemble : ""), drives, frames);
   } catch (const std::exception& e) {
     std::fprintf(stderr, "bench_temporal: %s\n", e.what());
     return 1;
   }
   g_strfreev(rest);
   g_free(method);
+  g_free(ensemble);
   return 0;
 }

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// CUDA kernels of what happens to frames: ingest, resizing, statistics, heatmap; against the CPU's.
+// CUDA kernels of what happens to frames: ingest, resizing, heatmap; against the CPU's.
 #include <algorithm>
 #include <array>
-#include <cmath>
-#include <limits>
 #include <memory>
 #include <vector>
 
@@ -11,7 +9,6 @@
 #include "kernels/ingest.h"
 #include "kernels/pixel_format.h"
 #include "kernels/resize.h"
-#include "kernels/statistics.h"
 #include "tests/kernels/cuda_device.h"
 #include "tests/kernels/cuda_frames.h"
 #include "tests/kernels/random_values.h"
@@ -43,26 +40,6 @@ void resize(int in_width, int in_height, int width, int height) {
   Resampler resampler(in_width, in_height, width, height);
   CHECK_CUDA(cuda().resize_bicubic_f32(resampler.resampler, in_device.data(), out.data(), nullptr));
   CHECK_SAME(out.host(), expected);
-}
-
-void statistics(const std::vector<float>& map, int map_width, int map_height, int width, int height,
-                float threshold) {
-  StatisticsQuery query;
-  query.frame_width = width;
-  query.frame_height = height;
-  query.threshold = threshold;
-  const MapStatistics expected = map_statistics(map.data(), map_width, map_height, nullptr, 0, 0, query);
-  DeviceArray<float> in(map), figures(3);
-  DeviceArray<unsigned long long> over(1);
-  CHECK_CUDA(cuda().map_figures(in.data(), map_width, 0, 0, map_width, map_height, figures.data(), nullptr));
-  const std::vector<float> found = figures.host();
-  CHECK_NEAR(found[0], expected.score, 1e-7 * std::abs(expected.score));
-  CHECK_EQ(found[1], expected.max);
-  CHECK_NEAR(found[2], expected.mean, 1e-7 * (std::abs(expected.mean) + 1e-3));
-  Resampler resampler(map_width, map_height, width, height);
-  CHECK_CUDA(cuda().count_over(resampler.resampler, in.data(), 0, 0, width, height, threshold, over.data(),
-                               nullptr));
-  CHECK_EQ(static_cast<double>(over.host()[0]) / (static_cast<double>(width) * height), expected.share);
 }
 
 }  // namespace
@@ -115,54 +92,6 @@ TEST(cuda_resize_of_floats) {
   resize(50, 40, 50, 90);
   resize(50, 40, 90, 40);
   resize(1, 1, 300, 5);
-}
-
-TEST(cuda_statistics) {
-  for (uint64_t seed = 1; seed < 4; ++seed) {
-    statistics(check::random_floats(128 * 64, seed, 0, 1), 128, 64, 240, 135, 0.7f);
-    statistics(check::random_floats(512 * 256, seed, -1, 1), 512, 256, 301, 203, 0.1f);
-    statistics(check::random_floats(5 * 3, seed, 0, 1), 5, 3, 40, 30, 0.5f);
-  }
-  statistics(std::vector<float>(100 * 100, 0.25f), 100, 100, 200, 100, 0.25f);
-  statistics(std::vector<float>(7, 0.0f), 7, 1, 7, 1, 0.5f);
-}
-TEST(cuda_statistics_of_ties) {
-  std::vector<float> map = check::random_floats(100 * 100, 1, 0, 0.5f);
-  for (size_t i = 0; i < 8; ++i) map[i * 1000 + 3] = 0.875f;  // the ten highest: four, and six of the eight
-  for (size_t i = 0; i < 4; ++i) map[i * 2000 + 77] = 0.9375f;
-  statistics(map, 100, 100, 150, 150, 0.5f);
-}
-TEST(cuda_statistics_without_numbers) {
-  std::vector<float> map = check::random_floats(60 * 40, 1, 0, 1);
-  map[5] = std::numeric_limits<float>::quiet_NaN();
-  map[500] = std::numeric_limits<float>::infinity();
-  map[1500] = -std::numeric_limits<float>::infinity();
-  statistics(map, 60, 40, 120, 80, 0.5f);
-}
-TEST(cuda_statistics_of_a_rectangle) {
-  const std::vector<float> map = check::random_floats(40 * 30, 1, 0, 1);
-  DeviceArray<float> in(map), figures(3);
-  CHECK_CUDA(cuda().map_figures(in.data(), 40, 7, 5, 20, 11, figures.data(), nullptr));
-  float most = 0;
-  double sum = 0;
-  for (int y = 5; y < 16; ++y)
-    for (int x = 7; x < 27; ++x) most = std::max(most, map[y * 40 + x]), sum += map[y * 40 + x];
-  const std::vector<float> found = figures.host();
-  CHECK_EQ(found[0], most);
-  CHECK_EQ(found[1], most);
-  CHECK_NEAR(found[2], sum / 220, 1e-7);
-  std::vector<float> wide(100 * 60);
-  resize_bicubic_f32(map.data(), 40, 30, wide.data(), 100, 60);
-  unsigned long long expected = 0;
-  for (int y = 9; y < 50; ++y)
-    for (int x = 31; x < 98; ++x) expected += wide[y * 100 + x] >= 0.6f;
-  Resampler resampler(40, 30, 100, 60);
-  DeviceArray<unsigned long long> over(1);
-  CHECK_CUDA(cuda().count_over(resampler.resampler, in.data(), 31, 9, 67, 41, 0.6f, over.data(), nullptr));
-  const std::vector<unsigned long long> counted = over.host();
-  CHECK_EQ(counted[0], expected);
-  CHECK(cuda().count_over(resampler.resampler, in.data(), 50, 0, 51, 5, 0.6f, over.data(), nullptr) != 0);
-  CHECK(cuda().map_figures(in.data(), 40, 21, 0, 20, 3, figures.data(), nullptr) != 0);
 }
 
 TEST(cuda_heatmap_in_every_format) {

@@ -177,6 +177,29 @@ void add_labels(Case& c, int width, int height, uint64_t seed) {
 
 }  // namespace
 
+// Maps of many blocks, and of less than one.
+TEST(cuda_figures_of_any_size) {
+  for (uint64_t seed = 1; seed < 4; ++seed)
+    for (const Sizes& sizes : {Sizes{512, 256, 301, 203}, Sizes{128, 64, 240, 135}, Sizes{5, 3, 40, 30}}) {
+      Case c = make(sizes, 1, seed, 0.9f);
+      c.map = check::random_floats(c.map.size(), seed, -1, 1);
+      check_case(c);
+    }
+  Case c = make({100, 100, 200, 100}, 1, 1, 0.25f);
+  std::fill(c.map.begin(), c.map.end(), 0.25f);
+  check_case(c);
+  c = make({7, 1, 7, 1}, 1, 1, 0.5f);
+  std::fill(c.map.begin(), c.map.end(), 0.0f);
+  check_case(c);
+}
+TEST(cuda_figures_of_ties) {
+  Case c = make({100, 100, 150, 150}, 1, 1, 0.5f);
+  c.map = check::random_floats(c.map.size(), 1, 0, 0.5f);
+  for (size_t i = 0; i < 8; ++i) c.map[i * 1000 + 3] = 0.875f;  // the ten highest: four, and six of the eight
+  for (size_t i = 0; i < 4; ++i) c.map[i * 2000 + 77] = 0.9375f;
+  CHECK_NEAR(check_case(c).score, (4 * 0.9375 + 6 * 0.875) / 10, 1e-7);
+}
+
 TEST(cuda_regions_of_hills) {
   for (const int cell : {1, 2, 4, 9})
     for (const float threshold : {0.3f, 0.5f, 0.7f, 0.99f}) {

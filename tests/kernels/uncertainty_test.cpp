@@ -9,6 +9,7 @@
 #include <ATen/ops/upsample_bilinear2d.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 #include <stdexcept>
@@ -30,11 +31,11 @@ struct Maps {
 };
 
 Maps maps_of(const std::vector<float>& logits, int classes, int in_width, int in_height, int width,
-             int height) {
+             int height, bool align_corners = true) {
   const size_t count = static_cast<size_t>(width) * static_cast<size_t>(height);
   Maps maps{std::vector<uint8_t>(count), std::vector<float>(count), std::vector<float>(count), {}};
   anomaly::uncertainty_maps(logits.data(), classes, in_width, in_height, width, height, maps.labels.data(),
-                            maps.entropy.data(), maps.distance.data(), maps.bounds);
+                            maps.entropy.data(), maps.distance.data(), maps.bounds, align_corners);
   return maps;
 }
 
@@ -47,14 +48,14 @@ double last_place(double v) {
 
 // The steps one by one with LibTorch, every map at full size.
 void against_libtorch(int classes, int in_width, int in_height, int width, int height, float spread,
-                      double tolerance = 3e-6) {
+                      double tolerance = 3e-6, bool align_corners = true) {
   std::vector<float> logits = check::random_floats(static_cast<size_t>(classes) * in_width * in_height,
                                                    classes * 1000 + width, -spread, spread);
-  const Maps maps = maps_of(logits, classes, in_width, in_height, width, height);
+  const Maps maps = maps_of(logits, classes, in_width, in_height, width, height, align_corners);
 
   at::Tensor x =
       at::from_blob(logits.data(), {1, in_height, in_width, classes}).permute({0, 3, 1, 2}).contiguous();
-  x = at::upsample_bilinear2d(x, {height, width}, true);
+  x = at::upsample_bilinear2d(x, {height, width}, align_corners);
   const at::Tensor p = at::softmax(x, 1);
   const at::Tensor log_p = at::log(p).masked_fill(p.eq(0), 0);
   const at::Tensor entropy = p.mul(log_p).sum(1).neg().contiguous();
@@ -135,6 +136,13 @@ TEST(one_pixel_agrees_with_libtorch) {
   against_libtorch(19, 1, 1, 1, 1, 6);
   against_libtorch(19, 1, 1, 70, 5, 6);
   against_libtorch(19, 9, 7, 1, 1, 6);
+}
+TEST(logits_that_lie_by_areas_agree_with_libtorch) {
+  for (const auto& [in_width, in_height, width, height] :
+       {std::array<int, 4>{128, 64, 256, 128}, std::array<int, 4>{37, 23, 301, 99},
+        std::array<int, 4>{64, 16, 64, 40}, std::array<int, 4>{16, 40, 64, 40},
+        std::array<int, 4>{700, 90, 61, 41}, std::array<int, 4>{1, 1, 70, 5}})
+    against_libtorch(19, in_width, in_height, width, height, 6, 3e-5, false);
 }
 TEST(any_number_of_classes_agrees_with_libtorch) {
   for (int classes : {1, 2, 3, 7, 8, 12, 20, 64}) against_libtorch(classes, 17, 11, 33, 21, 4);

@@ -224,6 +224,24 @@ def dead_source():
                 (None if "/x: the source failed" in server.errors else server.errors))
 
 
+def one_session(server, url):
+    """A second one is refused until the first has said goodbye."""
+    first, second = Client(url), Client(url)
+    first.play(INTERLEAVED)
+    ask = lambda: second.ask("SETUP", f"{url}/stream=0", Transport=INTERLEAVED[0])[0]
+    refused, sessions = ask(), server.metric("sessions")
+    first.ask("TEARDOWN")
+    return equal((refused, sessions), (503, 1)) or equal(ask(), 200)
+
+
+def on_loopback(server):
+    """The addresses that its ports listen at, as the kernel has them, are all 127.0.0.1."""
+    lines = [line.split() for name in ("tcp", "tcp6") for line in Path(f"/proc/net/{name}").read_text(encoding="ascii").splitlines()[1:]]
+    ports = {server.port, server.metrics_port, server.web_port}
+    listening = {(address, int(port, 16)) for line in lines if line[3] == "0A" for address, port in [line[1].split(":")]}
+    return equal({one for one in listening if one[1] in ports}, {("0100007F", port) for port in ports})
+
+
 # --- The port of the metrics -------------------------------------------------------------------------------------------
 def raw_http(server, request):
     with socket.create_connection(("127.0.0.1", server.metrics_port), timeout=PATIENCE) as connection:
@@ -303,6 +321,11 @@ def main():
         check("a client over the limit is let go", lambda: equal(third.socket.recv(1), b""))
         check("the others are not", lambda: equal((held.ask("OPTIONS")[0], second.ask("OPTIONS")[0]), (200, 200)))
         check("and it is counted", lambda: equal(server.metric("clients_refused_total"), 1))
+
+    few = config("few.conf", f"[server]\nport=0\nweb-port=0\nmax-sessions=1\n{video}")
+    with Server(PROGRAM, "--config", str(few)) as server:
+        check("it listens on 127.0.0.1 alone", on_loopback, server)
+        check("a session over the limit", one_session, server, server.urls["/d"])
 
     made = run("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost", "-addext",
                "subjectAltName=IP:127.0.0.1", "-keyout", top / "key.pem", "-out", top / "cert.pem") if shutil.which("openssl") else None

@@ -17,6 +17,7 @@
 #include "src/train/composites.h"
 #include "src/train/discriminator.h"
 #include "src/train/objects.h"
+#include "src/train/shapes.h"
 #include "src/train/weather.h"
 #include "tests/check.h"
 #include "tests/tools/drawn_data.h"
@@ -186,6 +187,76 @@ TEST(ordinary_drives_need_no_labels) {
     CHECK(any >= drive.training.data() && any < drive.training.data() + drive.training.size());
     CHECK_EQ(cv::countNonZero(draw_frame(session.datasets, true, other).groups == Groups::kOrdinary), 0);
   }
+}
+
+TEST(a_data_set_may_be_kept_from_segmentation) {
+  const DrawnData data;
+  Session session = data.session("work");
+  session.datasets.push_back(session.datasets[0]);
+  session.datasets[1] = session.datasets[2];
+  session.datasets[0].config.segmentation_weight = 0;
+  const auto& kept = session.datasets[0].training;
+  bool drawn = false;
+  for (uint64_t i = 0; i < 40; ++i) {
+    Random one({i}), other({i});
+    const Frame* frame = &draw_frame(session.datasets, true, one);
+    CHECK(frame < kept.data() || frame >= kept.data() + kept.size());
+    const Frame* any = &draw_frame(session.datasets, false, other);
+    drawn = drawn || (any >= kept.data() && any < kept.data() + kept.size());
+  }
+  CHECK(drawn);
+  for (Dataset& dataset : session.datasets) dataset.config.segmentation_weight = 0;
+  Random random({1});
+  CHECK_THROWS(draw_frame(session.datasets, true, random), Error, "no data set");
+}
+
+TEST(invented_shapes) {
+  Random random({5});
+  const std::vector<PastedObject> surfaces = {
+      {"toaster", "", cv::Mat(40, 50, CV_8UC3, cv::Scalar(9, 9, 9)), {}}};
+  int plain = 0, borrowed = 0;
+  for (int i = 0; i < 60; ++i) {
+    const PastedObject shape = random_shape(i % 2 ? surfaces : std::vector<PastedObject>{}, random);
+    CHECK(shape.rgb.size() == shape.mask.size() && shape.rgb.type() == CV_8UC3 &&
+          shape.mask.type() == CV_8UC1);
+    CHECK(shape.mask.cols >= 8 && shape.mask.cols <= 160 && shape.mask.rows >= 8 && shape.mask.rows <= 160);
+    const double share = cv::countNonZero(shape.mask) / static_cast<double>(shape.mask.total());
+    CHECK(share > 0.15 && share <= 1);
+    double low, high;
+    cv::minMaxLoc(shape.rgb.reshape(1), &low, &high);
+    (high < 16 ? borrowed : plain) += 1;
+  }
+  CHECK(plain >= 35 && borrowed >= 8);
+  Random one({7, 1}), same({7, 1});
+  const PastedObject a = random_shape({}, one), b = random_shape({}, same);
+  CHECK(a.rgb.size() == b.rgb.size());
+  CHECK_EQ(cv::norm(a.rgb, b.rgb, cv::NORM_INF), 0.0);
+
+  CHECK_THROWS(CompositeOptions::from_json(Json::parse(R"({"shapes": 2})")), Error, "shapes must be 0 to 1");
+}
+
+TEST(a_configuration_may_change_another) {
+  const DrawnData data;
+  std::ofstream(data.folder + "/other.json") << R"({"base": "config.json", "name": "other",
+    "objects": {"held_out_categories": ["toaster"]}, "datasets": {"drive": null, "drawn": {"weight": 3}}})";
+  const Config base = Config::read(data.folder + "/config.json"),
+               other = Config::read(data.folder + "/other.json");
+  CHECK_EQ(other.name, "other");
+  CHECK_EQ(other.seed, base.seed);
+  CHECK_EQ(other.datasets.size(), size_t{1});
+  CHECK_EQ(other.datasets[0].weight, 3);
+  CHECK_EQ(other.datasets[0].images, "images");
+  CHECK_EQ(other.networks.dump(), base.networks.dump());
+  // Objects of a category that is left out: in no stage, and all of them for evaluation.
+  CHECK_EQ(read_objects(data.folder, base.objects, false).size(), size_t{1});
+  CHECK_THROWS(read_objects(data.folder, other.objects, false), Error, "no objects");
+  CHECK_EQ(read_objects(data.folder, other.objects, true, ObjectKind::LeftOut).size(), size_t{2});
+  CHECK(read_objects(data.folder, base.objects, true, ObjectKind::LeftOut).empty());
+
+  std::ofstream(data.folder + "/round.json") << R"({"base": "round.json"})";
+  CHECK_THROWS(Config::read(data.folder + "/round.json"), Error, "leads on and on");
+  std::ofstream(data.folder + "/lost.json") << R"({"base": "nowhere.json"})";
+  CHECK_THROWS(Config::read(data.folder + "/lost.json"), Error, "nowhere.json");
 }
 
 TEST(drives_of_the_scene_are_data) {

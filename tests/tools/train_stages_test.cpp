@@ -6,6 +6,8 @@
 #include <ATen/ops/tensor.h>
 #include <ATen/ops/zeros.h>
 
+#include <torch/nn/modules/batchnorm.h>
+
 #include <cmath>
 #include <fstream>
 #include <opencv2/imgcodecs.hpp>
@@ -14,6 +16,7 @@
 #include "src/bundle/bundle.h"
 #include "src/error.h"
 #include "src/framework/framework.h"
+#include "src/train/bundle_writer.h"
 #include "src/train/calibrate.h"
 #include "src/train/checkpoint.h"
 #include "src/train/evaluate.h"
@@ -22,6 +25,7 @@
 #include "src/train/objects.h"
 #include "src/train/ranking.h"
 #include "src/train/session.h"
+#include "src/train/statistics.h"
 #include "tests/check.h"
 #include "tests/tools/drawn_data.h"
 
@@ -112,6 +116,97 @@ TEST(every_stage_runs_and_the_bundle_serves) {
   const Json measures = Json::parse(text);
   CHECK_EQ(measures.at("frames").as_int(), 6);
   CHECK(measures.at("composites, all held-out objects").find("synboost") != nullptr);
+}
+
+TEST(a_stage_begins_with_a_bundles_networks) {
+  const Aside aside;
+  const DrawnData data;
+  Session first = data.session("first");
+  train_segmentation(first);
+  train_synthesis(first);
+  train_dissimilarity(first);
+  const std::string path = first.work + "/tiny.safetensors";
+  write_bundle(first, path, {"segmentation", "perceptual", "encoder", "generator", "dissimilarity"}, {});
+
+  // At a rate of nearly nothing the networks stay what the bundle holds.
+  Session second = data.session("second");
+  second.start = path;
+  second.config.stages = Json::parse(R"({
+    "segmentation": {"steps": 2, "batch": 2, "learning_rate": 1e-12, "crop_height": 32, "crop_width": 64},
+    "synthesis": {"steps": 2, "batch": 2, "learning_rate": 1e-12},
+    "dissimilarity": {"steps": 2, "batch": 2, "learning_rate": 1e-12, "samples": 4, "validation_samples": 2},
+    "baseline": {"steps": 2, "batch": 2, "samples": 4, "validation_samples": 2}})");
+  train_segmentation(second);
+  train_synthesis(second);
+  train_dissimilarity(second);
+  const auto bundle = Bundle::open(path);
+  for (const auto& [stage, prefix, name] :
+       {std::array<std::string, 3>{"segmentation", "model.", "segmentation."},
+        std::array<std::string, 3>{"synthesis", "model.generator.", "generator."},
+        std::array<std::string, 3>{"synthesis", "model.encoder.", "encoder."},
+        std::array<std::string, 3>{"dissimilarity", "model.", "dissimilarity."}}) {
+    int64_t compared = 0;
+    for (const auto& [key, tensor] : read_stage(second.checkpoint(stage), prefix, true)) {
+      if (key.find("running_") != std::string::npos) continue;  // statistics follow the data
+      ++compared;
+      CHECK(tensor.allclose(bundle->file().tensor(name + key).to(at::kFloat), 0, 1e-6));
+    }
+    CHECK(compared > 4);
+  }
+  CHECK_THROWS(train_baseline(second), Error, "has no network \"baseline\"");
+
+  second.start = "";  // a checkpoint remembers what it began with
+  CHECK_THROWS(train_segmentation(second), Error, "other settings");
+  Session wider = data.session("wider");
+  wider.start = path;
+  wider.config.networks = Json::parse(R"({"segmentation": {"type": "compact-segmentation",
+    "widths": [4, 6, 8, 8, 8], "blocks": [1, 1, 1], "decoder": 8, "head": 4}})");
+  CHECK_THROWS(train_segmentation(wider), Error, "must be [6, 4, 3, 3]");
+  wider.start = data.folder + "/nowhere.safetensors";
+  CHECK_THROWS(train_segmentation(wider), Error, "nowhere.safetensors");
+}
+
+TEST(segmentation_in_half_precision_and_with_things_mixed_in) {
+  const Aside aside;
+  const DrawnData data;
+  Session session = data.session("half");
+  session.config.stages = Json::parse(R"({"segmentation": {"steps": 4, "batch": 2, "crop_height": 32,
+    "crop_width": 64, "precision": "bfloat16", "mix": 1}})");
+  train_segmentation(session);
+  for (const auto& [key, tensor] : read_stage(session.checkpoint("segmentation"), "model.", true)) {
+    CHECK_EQ(tensor.scalar_type(), at::kFloat);
+    CHECK(tensor.isfinite().all().item<bool>());
+  }
+  for (const char* wrong : {R"({"precision": "float16"})", R"({"mix": 1.5})", R"({"mix": -1})"}) {
+    session.config.stages = Json::object({{"segmentation", Json::parse(wrong)}});
+    CHECK_THROWS(train_segmentation(session), Error, "precision must be float32 or bfloat16, mix 0 to 1");
+  }
+}
+
+TEST(statistics_are_measured_anew) {
+  torch::nn::BatchNorm2d norm(1);
+  norm->running_mean.fill_(50);
+  const std::array<at::Tensor, 2> batches = {at::tensor({1.0f, 3.0f}).view({2, 1, 1, 1}),
+                                             at::tensor({5.0f, 9.0f}).view({2, 1, 1, 1})};
+  measure_statistics(*norm, 2, [&](int64_t i) { norm(batches[static_cast<size_t>(i)]); });
+  CHECK_NEAR(norm->running_mean.item<double>(), (2.0 + 7.0) / 2, 1e-6);
+  CHECK_NEAR(norm->running_var.item<double>(), (2.0 + 8.0) / 2, 1e-6);  // of samples: / (n - 1)
+  CHECK(!norm->is_training());
+
+  // At the end of the stage: other statistics, the same weights.
+  const Aside aside;
+  const DrawnData data;
+  const auto averages = [&](const std::string& work, const std::string& more) {
+    Session session = data.session(work);
+    session.config.stages = Json::parse(R"({"segmentation": {"steps": 3, "batch": 2, "crop_height": 32,
+      "crop_width": 64)" + more + "}}");
+    train_segmentation(session);
+    return read_stage(session.checkpoint("segmentation"), "average.", true);
+  };
+  const auto plain = averages("plain", ""), anew = averages("anew", R"(, "statistics": 2)");
+  CHECK_EQ(plain.size(), anew.size());
+  for (size_t i = 0; i < plain.size(); ++i)
+    CHECK_EQ(plain[i].second.equal(anew[i].second), plain[i].first.find("running_") == std::string::npos);
 }
 
 TEST(group_loss_is_the_logarithm_of_the_groups_probability) {

@@ -11,7 +11,6 @@
 #include "kernels/cuda/depthwise_forward.cu"
 #include "kernels/cuda/device.cpp"
 #include "kernels/cuda/ensemble.cu"
-#include "kernels/cuda/figures.cu"
 #include "kernels/cuda/gate.cu"
 #include "kernels/cuda/heatmap.cu"
 #include "kernels/cuda/ingest.cu"
