@@ -38,8 +38,10 @@ class CudaElementContext {
   GstCudaContext* get() const;
 
  private:
-  GstElement* const element_;
-  mutable std::recursive_mutex mutex_;  // find() may bring offer() in the same thread
+  bool has_one() const;
+
+  [[maybe_unused]] GstElement* const element_;
+  mutable std::mutex mutex_;  // of what follows
   GstCudaContext* context_ = nullptr;
 };
 
