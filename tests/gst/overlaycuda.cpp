@@ -289,6 +289,7 @@ GST_START_TEST(test_between_gstreamers_elements) {
     GError* failure = nullptr;
     GstElement* pipeline = gst_parse_launch(
         (std::string("videotestsrc num-buffers=3 ! video/x-raw,format=NV12,width=96,height=54 ! cudaupload ! "
+                     "video/x-raw(memory:CUDAMemory) ! "
                      "anomalyoverlay name=overlay legend=true ") +
          style + " ! cudadownload ! fakesink")
             .c_str(),
@@ -302,7 +303,7 @@ GST_START_TEST(test_between_gstreamers_elements) {
     GstElement* overlay = gst_bin_get_by_name(GST_BIN(pipeline), "overlay");
     GstPad* pad = gst_element_get_static_pad(overlay, "src");
     GstCaps* caps = gst_pad_get_current_caps(pad);
-    fail_unless(caps && anomaly::buffer_kind(caps) == anomaly::BufferKind::Cuda, "%" GST_PTR_FORMAT, caps);
+    fail_unless(caps && anomaly::buffer_kind(caps) == anomaly::BufferKind::Cuda, "%s", style);
     gst_caps_unref(caps);
     gst_object_unref(pad);
     gst_object_unref(overlay);
