@@ -14,21 +14,20 @@ at::Tensor as_activation(const at::Tensor& x) {
   return channels_last(x.to(current_compute().type));
 }
 
-// scale, shift: C, or N x C. gamma_beta: N x 2 C x H x W, or undefined.
+// activation((x * scale + shift) * (1 + gamma) + beta), scale and shift N x C or C; gamma_beta may be
+// undefined.
 at::Tensor modulated(const at::Tensor& x, const at::Tensor& scale, const at::Tensor& shift,
                      const at::Tensor& gamma_beta, Activation activation) {
   const Compute& compute = current_compute();
-  const at::Tensor in = as_activation(x);
-  const at::Tensor factors = gamma_beta.defined() ? as_activation(gamma_beta) : at::Tensor();
-  const at::Tensor s = scale.to(at::kFloat).contiguous(), t = shift.to(at::kFloat).contiguous();
+  const at::Tensor in = as_activation(x), scales = scale.contiguous(), shifts = shift.contiguous();
   at::Tensor out = at::empty_like(in);
   AnomalyCudaModulate arguments{};
   arguments.type = cuda_type(compute.type);
   arguments.x = in.const_data_ptr();
-  arguments.gamma_beta = factors.defined() ? factors.const_data_ptr() : nullptr;
-  arguments.scale = s.const_data_ptr<float>();
-  arguments.shift = t.const_data_ptr<float>();
-  arguments.per_picture = s.numel() > in.size(1) ? 1 : 0;
+  arguments.gamma_beta = gamma_beta.defined() ? gamma_beta.const_data_ptr() : nullptr;
+  arguments.scale = scales.const_data_ptr<float>();
+  arguments.shift = shifts.const_data_ptr<float>();
+  arguments.per_picture = scale.dim() == 2 ? 1 : 0;
   arguments.activation = activation == Activation::SELU ? kAnomalySelu : kAnomalyLeaky;
   arguments.slope = activation == Activation::ReLU        ? 0.0f
                     : activation == Activation::LeakyReLU ? static_cast<float>(kLeakySlope)
@@ -37,8 +36,8 @@ at::Tensor modulated(const at::Tensor& x, const at::Tensor& scale, const at::Ten
   arguments.batch = static_cast<int>(in.size(0));
   arguments.pixels = in.size(2) * in.size(3);
   arguments.channels = static_cast<int>(in.size(1));
-  compute.check(compute.kernels->modulate(&arguments, compute.stream()), "a modulation");
-  return activation == Activation::Sigmoid ? activate(out, activation) : out;
+  compute.check(compute.kernels->modulate(&arguments, compute.stream()), "a norm");
+  return out;
 }
 
 }  // namespace
@@ -70,8 +69,8 @@ std::pair<at::Tensor, at::Tensor> instance_scale_shift(const at::Tensor& x) {
   const Compute& compute = current_compute();
   const at::Tensor in = as_activation(x);
   const int64_t pixels = in.size(2) * in.size(3), strips = (pixels + kAnomalyStrip - 1) / kAnomalyStrip;
+  at::Tensor workspace = at::empty({in.size(0), strips, 2, in.size(1)}, compute.floats().dtype(at::kDouble));
   at::Tensor scale = at::empty({in.size(0), in.size(1)}, compute.floats()), shift = at::empty_like(scale);
-  at::Tensor sums = at::empty({in.size(0), strips, 2, in.size(1)}, compute.floats().dtype(at::kDouble));
   AnomalyCudaInstanceNorm arguments{};
   arguments.type = cuda_type(compute.type);
   arguments.x = in.const_data_ptr();
@@ -79,7 +78,7 @@ std::pair<at::Tensor, at::Tensor> instance_scale_shift(const at::Tensor& x) {
   arguments.pixels = pixels;
   arguments.channels = static_cast<int>(in.size(1));
   arguments.epsilon = 1e-5;
-  arguments.workspace = sums.mutable_data_ptr<double>();
+  arguments.workspace = workspace.mutable_data_ptr<double>();
   arguments.scale = scale.mutable_data_ptr<float>();
   arguments.shift = shift.mutable_data_ptr<float>();
   compute.check(compute.kernels->instance_norm(&arguments, compute.stream()), "an instance norm");
@@ -88,7 +87,7 @@ std::pair<at::Tensor, at::Tensor> instance_scale_shift(const at::Tensor& x) {
 
 at::Tensor modulate(const at::Tensor& x, const at::Tensor& scale, const at::Tensor& shift,
                     const at::Tensor& gamma_beta, Activation activation) {
-  return modulated(x, scale, shift, gamma_beta, activation);
+  return modulated(x, scale, shift, as_activation(gamma_beta), activation);
 }
 
 at::Tensor one_hot(const at::Tensor& ids, int64_t count, bool edges, int64_t channels, int64_t height,
@@ -134,13 +133,14 @@ at::Tensor pixelwise_depthwise(const at::Tensor& input, const at::Tensor& weight
 
 at::Tensor correlation(const at::Tensor& a, const at::Tensor& b, bool mean) {
   const Compute& compute = current_compute();
-  const at::Tensor first = as_activation(a), second = as_activation(b);
-  at::Tensor out = at::empty({first.size(0), 1, first.size(2), first.size(3)}, compute.options());
+  const at::Tensor one = as_activation(a), other = as_activation(b);
+  at::Tensor out = at::empty({one.size(0), 1, one.size(2), one.size(3)},
+                             compute.options().memory_format(at::MemoryFormat::ChannelsLast));
   compute.check(
-      compute.kernels->correlation(cuda_type(compute.type), first.const_data_ptr(), second.const_data_ptr(),
-                                   static_cast<int>(first.size(0)), static_cast<int>(first.size(2)),
-                                   static_cast<int>(first.size(3)), static_cast<int>(first.size(1)),
-                                   mean ? 1 : 0, out.mutable_data_ptr(), compute.stream()),
+      compute.kernels->correlation(cuda_type(compute.type), one.const_data_ptr(), other.const_data_ptr(),
+                                   static_cast<int>(one.size(0)), static_cast<int>(one.size(2)),
+                                   static_cast<int>(one.size(3)), static_cast<int>(one.size(1)), mean ? 1 : 0,
+                                   out.mutable_data_ptr(), compute.stream()),
       "a correlation");
   return out;
 }
