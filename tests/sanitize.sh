@@ -67,7 +67,7 @@ for tool in "${tools[@]}"; do
     asan)
       configure "$root/build-asan" address,undefined
       left_out='^(lint|docs|install|pipelines|golden)/'
-      [ $quick = 0 ] || left_out="$left_out|^(tools|eval)/|^engine/(networks|framework|convert|scene)|^gst/(testsrc|outofmemory)"
+      [ $quick = 0 ] || left_out="$left_out|^(tools|eval)/|^engine/(networks|framework|gpu_framework|gpu script|convert|scene)|^gst/(testsrc|outofmemory)"
       mapfile -t chosen < <(names "$root/build-asan" | grep -vE "$left_out" | sed 's,^[^/]*/,,')
       # A small quarantine: some tests watch how much memory the process takes. Others ask for more than there is.
       # Without intercept_tls_get_addr=0, gcc 12's LeakSanitizer reads thread-local memory of libraries loaded late at wrong addresses.
