@@ -56,6 +56,22 @@ ANOMALY_HD inline float exp_near(float x) {
   return bits_float(float_bits(e) + static_cast<int32_t>(static_cast<uint32_t>(float_bits(shifted)) << 23));
 }
 
+// e^x - 1 for x in [kExpLowest, 88], within 2 units in the last place of the larger of the result and x.
+// As above, with the 1 left out where n = 0: 2^n (e^r - 1) + (2^n - 1).
+ANOMALY_HD inline float exp_less_one(float x) {
+  const float round_to_integer = 12582912.0f;
+  const float shifted = x * 1.44269504089f + round_to_integer;
+  const float n = shifted - round_to_integer;
+  const float r = (x - n * 0.693145751953125f) - n * 1.42860677e-6f;
+  float q = 0.00138144671f;
+  q = q * r + 0.00836878041f;
+  q = q * r + 0.0416683942f;
+  q = q * r + 0.166665201f;
+  q = q * r + 0.499999934f;
+  const float power = bits_float((static_cast<int32_t>(n) + 127) << 23);
+  return power * (q * r * r + r) + (power - 1.0f);
+}
+
 // ln x for normal x > 0, within 1 unit in the last place.
 // x = 2^k m, m in [sqrt(1/2), sqrt(2)); with f = m - 1 and s = f / (2 + f): ln m = f - s (f - z R(z)), z =
 // s^2, R the minimax polynomial of degree 2 for the relative error (8.2e-10).

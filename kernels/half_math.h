@@ -18,6 +18,7 @@ namespace anomaly {
 struct Half {
   uint16_t bits;
 };
+inline constexpr float kHalfLargest = 65504.0f;
 // The upper half of a float32: 8 bits of exponent, 7 of fraction.
 struct BFloat {
   uint16_t bits;

@@ -35,6 +35,12 @@ ANOMALY_HD inline float logistic(float x) {
   return 1.0f / (1.0f + exp_near(min_of(max_of(-x, kExpLowest), -kExpLowest)));
 }
 
+// SELU (Klambauer et al., NIPS 2017).
+ANOMALY_HD inline float selu(float x) {
+  const float alpha = 1.6732632423543772f, scale = 1.0507009873554805f;
+  return x > 0 ? scale * x : scale * alpha * exp_less_one(max_of(min_of(x, 0.0f), kExpLowest));
+}
+
 // Second of two classes' probabilities.
 ANOMALY_HD inline float second_softmax(float first, float second) {
   const float best = max_of(first, second);

@@ -165,7 +165,8 @@ ANOMALY_HD inline Rgb frame_pixel(const PixelFormatInfo& info, const FrameView& 
   const ChromaWeights across = horizontal_weights(info, frame.chroma_site);
   const ChromaWeights down = vertical_weights(info, frame.chroma_site);
   int v[3] = {};
-  for (int i = 0; i < info.components; ++i) {
+  for (int i = 0; i < 3; ++i) {  // a known number of turns: the samples stay in registers
+    if (i >= info.components) break;
     const PixelComponent& c = info.component[i];
     const uint8_t* plane = frame.plane[c.plane];
     const std::ptrdiff_t stride = frame.stride[c.plane];

@@ -44,7 +44,7 @@ bench() { "$build/tests/engine/bench_gpu" "$@"; }
 full=(frames=50) matrix=(size=8192) compact=(batch=8 frames=100 frame-width=960 frame-height=540) batch=4
 if [ -n "$emulated" ]; then
   export GST_ANOMALY_CUDA_MODULE=$build/tests/kernels/libanomaly-cuda-emulated.so
-  full=(frames=2 warmup=3 frame-width=192 frame-height=108) matrix=(size=128 frames=2) batch=2
+  full=(frames=2 warmup=3 frame-width=192 frame-height=108 height=64 width=128) matrix=(size=128 frames=2) batch=2
   compact=(batch=2 frames=1 warmup=1 frame-width=96 frame-height=54 height=64 width=128)
 else
   unset GST_ANOMALY_CUDA_MODULE

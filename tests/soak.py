@@ -44,11 +44,13 @@ class Visitor(threading.Thread):
         self.problem, self.took, self.thumbnails, self.leave = None, 0, 0, threading.Event()
 
     def run(self):
-        self.end = time.monotonic() + self.seconds
         try:
             self.visit()
         except Exception as error:  # whatever it is: the soak tells of it
             self.problem = f"{self.place}: {type(error).__name__}: {error}"
+
+    def settle(self):
+        self.end = time.monotonic() + self.seconds
 
     def stays(self):
         return time.monotonic() < self.end and not self.leave.is_set()
@@ -60,6 +62,7 @@ class Viewer(Visitor):
     def visit(self):
         client = harness.Client(self.server.urls[self.place])
         client.play([VIDEO, METADATA])
+        self.settle()
         while self.stays():
             client.take_packet()
             client.packets.clear()
@@ -80,6 +83,7 @@ class Looker(Visitor):
 
     def visit(self):
         self.get("/")
+        self.settle()
         number, seen, since = {}, set(), 0
         # On a busy machine a source may take longer to begin.
         while self.stays() or (self.took == 0 and time.monotonic() < self.end + harness.PATIENCE and not self.leave.is_set()):
@@ -143,20 +147,21 @@ def nobody_is_there(server):
 
 
 def look(server, crowd):
-    """What the server holds with one settled client at each mount, all others gone."""
+    """What the server holds with one settled client at each mount, all others gone: the least of some seconds, for on a
+    busy machine frames pile up in queues, now in these, now in those."""
     crowd.see_off(everybody=True)
     # Those who vanished are given up after the session's timeout.
     if not harness.until(lambda: nobody_is_there(server), 60):
         crowd.problems.append("somebody stays for ever")
     for mount in MOUNTS:
-        crowd.admit(Viewer, mount, 40)
-    time.sleep(30)
+        crowd.admit(Viewer, mount, 50)
+    time.sleep(25)
     samples = []
-    for _ in range(5):
+    for _ in range(20):
         samples.append(held_by(server.process.pid))
         time.sleep(1)
     crowd.see_off(everybody=True)
-    return tuple(sorted(column)[2] for column in zip(*samples))
+    return tuple(min(column) for column in zip(*samples))
 
 
 def main():

@@ -20,8 +20,8 @@ root=${ANOMALY_TRIXIE_ROOT:-$cache/trixie}
 say() { printf '==> %s\n' "$*" >&2; }
 die() { printf 'trixie.sh: %s\n' "$*" >&2; exit 1; }
 
-tests=(abi analytics analytics-leaks badframes detect detectevents detectflow detectlatency detectlive detectregions detectshare
-  detectstandard detectstandard-leaks detectswap docexample meta meta-leaks metabytes metabytes-leaks metaflow metaflow-leaks onvif
+tests=(abi analytics analytics-leaks badframes detect detectevents detectflow detectlatency detectlive detectnvmm detectregions detectshare
+  detectstandard detectstandard-leaks detectswap devicemap docexample meta meta-leaks metabytes metabytes-leaks metaflow metaflow-leaks onvif
   overlay overlaymemory overlaysides overlaystyle publish source)
 case ${1:-} in
   -h | --help) sed -n '3,/^set/{/^set/d;s/^# \{0,1\}//;p}' "$0"; exit 0 ;;

@@ -16,7 +16,7 @@ namespace anomaly {
 
 namespace {
 
-using Lock = std::lock_guard<std::recursive_mutex>;
+using Lock = std::lock_guard<std::mutex>;
 
 // Whoever answers first, downstream of the element, then upstream. Transfer full, or null.
 GstContext* ask_neighbours(GstElement* element) {
@@ -69,29 +69,33 @@ void CudaElementContext::offer(GstContext* context) {
 
 bool CudaElementContext::answer(GstQuery* query) {
   const Lock lock(mutex_);
-  return gst_cuda_handle_context_query(element_, query, context_);
+  return context_ && gst_cuda_handle_context_query(element_, query, context_);
 }
 
+// Nothing is locked while others are asked, who may be asking us. What they have comes through offer().
 bool CudaElementContext::find() {
-  const Lock lock(mutex_);
-  if (context_) return true;
+  if (has_one()) return true;
   if (GstContext* found = ask_neighbours(element_)) {
     gst_element_set_context(element_, found);
     gst_context_unref(found);
   }
-  if (context_) return true;
+  if (has_one()) return true;
   // The bin, or the application's synchronous handler, sets it before this returns.
   gst_element_post_message(element_,
                            gst_message_new_need_context(GST_OBJECT(element_), GST_CUDA_CONTEXT_TYPE));
-  return context_ != nullptr;
+  return has_one();
 }
 
 void CudaElementContext::ensure(int device) {
-  const Lock lock(mutex_);
   if (find()) return;
   GstContext* context = gst_context_new_cuda_context(primary_cuda_context(device));
   gst_element_set_context(element_, context);
   gst_element_post_message(element_, gst_message_new_have_context(GST_OBJECT(element_), context));
+}
+
+bool CudaElementContext::has_one() const {
+  const Lock lock(mutex_);
+  return context_ != nullptr;
 }
 
 void CudaElementContext::adopt(GstCudaContext* context) {
@@ -125,6 +129,7 @@ void offer_cuda_pool(const CudaElementContext& context, GstQuery* query, guint m
   GstCudaContext* shared = context.get();
   if (!shared) return;
   guint size = static_cast<guint>(GST_VIDEO_INFO_SIZE(&info));
+  gst_cuda_memory_init_once();
   if (GstBufferPool* pool = pool_new(shared, caps, &size, min)) {
     gst_query_add_allocation_pool(query, pool, size, min, 0);
     gst_object_unref(pool);
@@ -142,6 +147,9 @@ bool CudaElementContext::find() {
   return false;
 }
 void CudaElementContext::ensure(int) {}
+bool CudaElementContext::has_one() const {
+  return false;
+}
 void CudaElementContext::adopt(GstCudaContext*) {}
 void CudaElementContext::forget() {}
 int CudaElementContext::device() const {

@@ -38,9 +38,11 @@ class CudaElementContext {
   GstCudaContext* get() const;
 
  private:
-  GstElement* const element_;
-  mutable std::recursive_mutex mutex_;  // find() may bring offer() in the same thread
-  GstCudaContext* context_ = nullptr;
+  bool has_one() const;
+
+  [[maybe_unused]] GstElement* const element_;
+  mutable std::mutex mutex_;  // of what follows
+  [[maybe_unused]] GstCudaContext* context_ = nullptr;
 };
 
 // For ALLOCATION queries for CUDA memory, after downstream has answered: adds a pool of ours where it offered

@@ -3,6 +3,7 @@
 
 #include <dlfcn.h>
 #include <gst/cuda/gstcudaloader.h>
+#include <gst/cuda/gstcudamemory.h>
 #include <gst/cuda/gstcudautils.h>
 
 #include <map>
@@ -46,6 +47,7 @@ GstCudaContext* make(int device) {
     fail(device, "its context cannot be had (" + name_of(result) + ")");
   GstCudaContext* context = gst_cuda_context_new_wrapped(handle, number);
   if (!context) fail(device, "GStreamer cannot use its context");
+  gst_cuda_memory_init_once();  // without which its pools have no allocator
   GST_OBJECT_FLAG_SET(context, GST_OBJECT_FLAG_MAY_BE_LEAKED);
   return context;
 }

@@ -110,6 +110,7 @@ static gboolean gst_anomaly_detect_stop(GstBaseTransform* trans) {
   state.output.reset();
   state.queue.reset();
   state.cuda.forget();
+  state.on_gpu = false;
   return TRUE;
 }
 
@@ -305,6 +306,15 @@ static gboolean gst_anomaly_detect_query(GstBaseTransform* trans, GstPadDirectio
   if (GST_QUERY_TYPE(query) == GST_QUERY_CONTEXT && self->state->cuda.answer(query)) return TRUE;
   if (direction == GST_PAD_SRC && GST_QUERY_TYPE(query) == GST_QUERY_SCHEDULING) {
     anomaly::answer_scheduling(query);
+    return TRUE;
+  }
+  if (direction == GST_PAD_SINK && GST_QUERY_TYPE(query) == GST_QUERY_CAPS) {
+    if (!GST_BASE_TRANSFORM_CLASS(parent_class)->query(trans, direction, query)) return FALSE;
+    GstCaps* caps = nullptr;
+    gst_query_parse_caps_result(query, &caps);
+    caps = anomaly::prefer_device(self, gst_caps_ref(caps));
+    gst_query_set_caps_result(query, caps);
+    gst_caps_unref(caps);
     return TRUE;
   }
   if (direction == GST_PAD_SINK &&

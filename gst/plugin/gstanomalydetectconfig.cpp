@@ -125,9 +125,10 @@ void install_detect_properties(GObjectClass* klass) {
                               "cuda:N. A named device that is missing is an error",
                               "auto", ready));
   install(PROP_PRECISION,
-          g_param_spec_enum("precision", "Precision",
-                            "The numbers that networks compute with. One that the device does not have is an error",
-                            precision_type(), static_cast<int>(Precision::Auto), ready));
+          g_param_spec_enum(
+              "precision", "Precision",
+              "The numbers that networks compute with. One that the device does not have is an error",
+              precision_type(), static_cast<int>(Precision::Auto), ready));
   install(PROP_METHOD, g_param_spec_enum("method", "Method", "How pixels are scored", method_type(),
                                          kBundlesMethod, ready));
   install(PROP_ENSEMBLE_WEIGHTS,

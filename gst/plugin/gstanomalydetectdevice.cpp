@@ -48,6 +48,7 @@ void follow(GstAnomalyDetect* self, const FrameMemory& frame) {
   GST_INFO_OBJECT(self, "frames lie in the memory of GPU %d: the engine follows", frame.device);
   state.queue->set_model(open_detect_model(config));
   state.swap.move_to(device);
+  state.on_gpu = true;
 }
 
 #ifdef HAVE_CUDA_MEMORY
@@ -67,7 +68,8 @@ void share_context(GstAnomalyDetect* self) noexcept {
   DetectState& state = *self->state;
   try {
     const FrameMemory engine = engine_memory(state);
-    if (engine.kind == FrameMemory::Kind::Cuda) state.cuda.ensure(engine.device);
+    state.on_gpu = engine.kind == FrameMemory::Kind::Cuda;
+    if (state.on_gpu) state.cuda.ensure(engine.device);
   } catch (const std::exception& failure) {
     GST_WARNING_OBJECT(self, "no CUDA context to share: %s", failure.what());
   }
@@ -88,6 +90,18 @@ std::unique_ptr<MappedPictures> map_for_engine(GstAnomalyDetect* self, GstBuffer
   if (state.kind == BufferKind::Cuda) adopt(state, buffer);
   follow(self, frame->pictures().front().memory);
   return frame;
+}
+
+GstCaps* prefer_device(GstAnomalyDetect* self, GstCaps* caps) {
+  if (!self->state->on_gpu) return caps;
+  GstCaps *device = gst_caps_new_empty(), *rest = gst_caps_new_empty();
+  for (guint i = 0; i < gst_caps_get_size(caps); ++i) {
+    GstCaps* one = gst_caps_copy_nth(caps, i);
+    gst_caps_append(buffer_kind(one) == BufferKind::System ? rest : device, one);
+  }
+  gst_caps_append(device, rest);
+  gst_caps_unref(caps);
+  return device;
 }
 
 void offer_device_pool(GstAnomalyDetect* self, GstQuery* query, guint held) {

@@ -21,6 +21,11 @@ bool check_device(GstAnomalyDetect* self, BufferKind kind);
 // Error: Device where the engine cannot read such frames, and as map_pictures() and open_detect_model().
 std::unique_ptr<MappedPictures> map_for_engine(GstAnomalyDetect* self, GstBuffer* buffer);
 
+// For CAPS queries of the sink pad, after all others have answered: an engine on a GPU would rather have
+// frames of that GPU than bring them there itself, so that upstream elements which can give both do. Takes
+// and gives a reference.
+GstCaps* prefer_device(GstAnomalyDetect* self, GstCaps* caps);
+
 // For ALLOCATION queries, after downstream has answered. held: buffers that are held here for a time.
 void offer_device_pool(GstAnomalyDetect* self, GstQuery* query, guint held);
 

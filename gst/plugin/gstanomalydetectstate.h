@@ -47,6 +47,8 @@ struct DetectState {
 
   std::atomic<bool> in_flight{false};  // started, and frames are pushed by a task of the source pad
 
+  std::atomic<bool> on_gpu{false};  // started, and the engine computes on one
+
   // From start to stop, in the streaming thread.
   std::unique_ptr<DetectQueue> queue;
   std::unique_ptr<DetectOutput> output;

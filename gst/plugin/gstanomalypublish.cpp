@@ -265,26 +265,14 @@ static void post_write_error(GstAnomalyPublish* self, int error) {
   }
 }
 
-static GstFlowReturn publish(GstAnomalyPublish* self, GstBuffer* buffer) {
+static GstFlowReturn publish_line(GstAnomalyPublish* self, const anomaly::FrameFacts& frame,
+                                  const GstAnomalyMeta* meta) {
   anomaly::Publisher* own = self->own;
-  const GstSegment& segment = GST_BASE_TRANSFORM(self)->segment;
-  anomaly::FrameFacts frame;
-  {
-    const ObjectLock lock(self);
-    frame.stream = own->config.stream ? *own->config.stream : GST_OBJECT_NAME(self);
-  }
-  frame.frame = own->frames++;
-  frame.pts = GST_BUFFER_PTS(buffer);
-  if (segment.format == GST_FORMAT_TIME)
-    frame.running_time = gst_segment_to_running_time(&segment, GST_FORMAT_TIME, frame.pts);
-  frame.width = own->width;
-  frame.height = own->height;
-
-  std::string line = anomaly::json_line(frame, gst_buffer_get_anomaly_meta(buffer));
+  std::string line = anomaly::json_line(frame, meta);
   if (own->link) {
     line.pop_back();  // a message is an object, without the newline
     own->drained = false;
-    switch (own->queue->push(std::move(frame.stream), std::move(line))) {
+    switch (own->queue->push(frame.stream, std::move(line))) {
       case anomaly::PublishQueue::Outcome::Ok:
         return GST_FLOW_OK;
       case anomaly::PublishQueue::Outcome::Interrupted:
@@ -304,6 +292,29 @@ static GstFlowReturn publish(GstAnomalyPublish* self, GstBuffer* buffer) {
       post_write_error(self, error);
       return GST_FLOW_ERROR;
   }
+}
+
+static GstFlowReturn publish(GstAnomalyPublish* self, GstBuffer* buffer) {
+  anomaly::Publisher* own = self->own;
+  const GstSegment& segment = GST_BASE_TRANSFORM(self)->segment;
+  anomaly::FrameFacts frame;
+  {
+    const ObjectLock lock(self);
+    frame.stream = own->config.stream ? *own->config.stream : GST_OBJECT_NAME(self);
+  }
+  frame.frame = own->frames++;
+  frame.pts = GST_BUFFER_PTS(buffer);
+  if (segment.format == GST_FORMAT_TIME)
+    frame.running_time = gst_segment_to_running_time(&segment, GST_FORMAT_TIME, frame.pts);
+  frame.width = own->width;
+  frame.height = own->height;
+  const std::vector<const GstAnomalyMeta*> pictures = anomaly::metas_of_batch(buffer);
+  frame.batched = !pictures.empty();
+  if (!frame.batched) return publish_line(self, frame, gst_buffer_get_anomaly_meta(buffer));
+  GstFlowReturn flow = GST_FLOW_OK;
+  for (size_t i = 0; i < pictures.size() && flow == GST_FLOW_OK; ++i)
+    flow = publish_line(self, frame, pictures[i]);
+  return flow;
 }
 
 static GstFlowReturn gst_anomaly_publish_transform_ip(GstBaseTransform* trans, GstBuffer* buffer) {

@@ -102,13 +102,25 @@ void write_region(const GstAnomalyRegion& region, std::string* out) {
 
 }  // namespace
 
+std::vector<const GstAnomalyMeta*> metas_of_batch(GstBuffer* buffer) {
+  std::vector<const GstAnomalyMeta*> metas;
+  bool batch = false;
+  gpointer state = nullptr;
+  while (GstMeta* each = gst_buffer_iterate_meta_filtered(buffer, &state, GST_ANOMALY_META_API_TYPE)) {
+    metas.push_back(reinterpret_cast<const GstAnomalyMeta*>(each));
+    batch |= metas.back()->surface > 0;
+  }
+  // Compositors, too, carry several over, all of one picture.
+  if (!batch) metas.clear();
+  return metas;
+}
+
 std::string json_line(const FrameFacts& frame, const GstAnomalyMeta* meta) {
   std::string line;
   Object object(&line);
-  object.integer("schema", kSchema)
-      .string("stream", frame.stream.c_str())
-      .integer("frame", frame.frame)
-      .time("pts", frame.pts)
+  object.integer("schema", kSchema).string("stream", frame.stream.c_str()).integer("frame", frame.frame);
+  if (frame.batched) object.integer("surface", static_cast<guint64>(meta ? meta->surface : 0));
+  object.time("pts", frame.pts)
       .time("running_time", frame.running_time)
       .integer("width", frame.width)
       .integer("height", frame.height)

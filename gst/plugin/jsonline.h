@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "gst/lib/gstanomalymeta.h"
 
@@ -15,7 +16,11 @@ struct FrameFacts {
   GstClockTime pts = GST_CLOCK_TIME_NONE;  // nanoseconds; GST_CLOCK_TIME_NONE is written as null
   GstClockTime running_time = GST_CLOCK_TIME_NONE;
   int width = 0, height = 0;  // pixels
+  bool batched = false;       // one of several pictures of a buffer: the line says which
 };
+
+// The metadata of a buffer that holds a batch of pictures, one each; empty for any other buffer.
+std::vector<const GstAnomalyMeta*> metas_of_batch(GstBuffer* buffer);
 
 // The line with its newline, plain ASCII but for the strings' own UTF-8, the same in every locale. `meta` may
 // be null: then every figure is null and there are no regions. NaN and infinities are written as null, bytes

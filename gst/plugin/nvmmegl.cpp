@@ -11,6 +11,7 @@
 #include <cuda.h>
 #include <cudaEGL.h>
 #include <dlfcn.h>
+#include <gst/cuda/gstcudaloader.h>
 #include <gst/cuda/gstcudautils.h>
 
 #include "gst/plugin/cudaprimary.h"

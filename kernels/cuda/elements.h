@@ -20,106 +20,124 @@ struct alignas(sizeof(float) * V < 16 ? sizeof(float) * V : 16) Floats {
   float v[V];
 };
 
-// What V elements are in memory.
-template <typename T, int V>
-struct alignas(sizeof(T) * V) Pack {
-  T v[V];
+// What is loaded or stored at once, 2, 4, 8 or 16 bytes, as 32-bit words. (A copy into a structure of
+// elements would be taken apart into loads of single bytes by nvcc.)
+template <int Bytes>
+struct Words {
+  uint32_t w[Bytes < 4 ? 1 : Bytes / 4];
 };
 
-template <int V, typename T>
-ANOMALY_HD inline Floats<V> widened(const Pack<T, V>& pack) {
+// `p` lies at a multiple of Bytes. Once: leaves the caches to what is read again.
+template <int Bytes, bool Once>
+ANOMALY_HD inline Words<Bytes> read_words(const void* p) {
+#if defined(__CUDA_ARCH__)
+  if constexpr (Bytes == 16) {
+    const uint4* from = static_cast<const uint4*>(p);
+    const uint4 v = Once ? __ldcs(from) : *from;
+    return {{v.x, v.y, v.z, v.w}};
+  } else if constexpr (Bytes == 8) {
+    const uint2* from = static_cast<const uint2*>(p);
+    const uint2 v = Once ? __ldcs(from) : *from;
+    return {{v.x, v.y}};
+  } else if constexpr (Bytes == 4) {
+    const unsigned int* from = static_cast<const unsigned int*>(p);
+    return {{Once ? __ldcs(from) : *from}};
+  } else {
+    const unsigned short* from = static_cast<const unsigned short*>(p);
+    return {{Once ? __ldcs(from) : *from}};
+  }
+#else
+  Words<Bytes> words{};
+  std::memcpy(&words, p, Bytes);
+  return words;
+#endif
+}
+template <int Bytes, bool Once>
+ANOMALY_HD inline void write_words(void* p, const Words<Bytes>& words) {
+#if defined(__CUDA_ARCH__)
+  if constexpr (Bytes == 16) {
+    uint4* to = static_cast<uint4*>(p);
+    const uint4 v = make_uint4(words.w[0], words.w[1], words.w[2], words.w[3]);
+    if constexpr (Once)
+      __stcs(to, v);
+    else
+      *to = v;
+  } else if constexpr (Bytes == 8) {
+    uint2* to = static_cast<uint2*>(p);
+    const uint2 v = make_uint2(words.w[0], words.w[1]);
+    if constexpr (Once)
+      __stcs(to, v);
+    else
+      *to = v;
+  } else if constexpr (Bytes == 4) {
+    unsigned int* to = static_cast<unsigned int*>(p);
+    if constexpr (Once)
+      __stcs(to, words.w[0]);
+    else
+      *to = words.w[0];
+  } else {
+    unsigned short* to = static_cast<unsigned short*>(p);
+    const auto v = static_cast<unsigned short>(words.w[0]);
+    if constexpr (Once)
+      __stcs(to, v);
+    else
+      *to = v;
+  }
+#else
+  std::memcpy(p, &words, Bytes);
+#endif
+}
+
+template <typename T, int V>
+inline constexpr int kBytesOf = V* static_cast<int>(sizeof(T));
+
+template <typename T, int V>
+ANOMALY_HD inline Floats<V> unpacked(const Words<kBytesOf<T, V>>& words) {
   Floats<V> f;
 #if defined(__CUDA_ARCH__)
 #pragma unroll
 #endif
-  for (int i = 0; i < V; ++i) f.v[i] = anomaly::widened(pack.v[i]);
+  for (int i = 0; i < V; ++i) {
+    if constexpr (sizeof(T) == 4)
+      f.v[i] = bits_float(static_cast<int32_t>(words.w[i]));
+    else
+      f.v[i] = anomaly::widened(T{static_cast<uint16_t>(words.w[i / 2] >> (16 * (i % 2)))});
+  }
   return f;
 }
 template <typename T, int V>
-ANOMALY_HD inline Pack<T, V> narrowed(const Floats<V>& f) {
-  Pack<T, V> pack;
+ANOMALY_HD inline Words<kBytesOf<T, V>> packed(const Floats<V>& f) {
+  Words<kBytesOf<T, V>> words{};
 #if defined(__CUDA_ARCH__)
 #pragma unroll
 #endif
-  for (int i = 0; i < V; ++i) pack.v[i] = anomaly::narrowed<T>(f.v[i]);
-  return pack;
+  for (int i = 0; i < V; ++i) {
+    if constexpr (sizeof(T) == 4)
+      words.w[i] = static_cast<uint32_t>(float_bits(f.v[i]));
+    else
+      words.w[i / 2] |= static_cast<uint32_t>(anomaly::narrowed<T>(f.v[i]).bits) << (16 * (i % 2));
+  }
+  return words;
 }
-
-#if defined(__CUDA_ARCH__)
-// The machine word of so many bytes.
-template <size_t Bytes>
-struct WordOf;
-template <>
-struct WordOf<16> {
-  using type = uint4;
-};
-template <>
-struct WordOf<8> {
-  using type = uint2;
-};
-template <>
-struct WordOf<4> {
-  using type = unsigned int;
-};
-template <>
-struct WordOf<2> {
-  using type = unsigned short;
-};
-template <>
-struct WordOf<1> {
-  using type = unsigned char;
-};
-template <typename P>
-using Word = typename WordOf<sizeof(P)>::type;
-
-template <typename To, typename From>
-__device__ inline To same_bits(const From& from) {
-  static_assert(sizeof(To) == sizeof(From));
-  To to;
-  memcpy(&to, &from, sizeof(To));
-  return to;
-}
-#endif
 
 // V elements at p, which lies at a multiple of their size.
 template <int V, typename T>
 ANOMALY_HD inline Floats<V> load(const T* p) {
-#if defined(__CUDA_ARCH__)
-  using P = Pack<T, V>;
-  return widened(same_bits<P>(*reinterpret_cast<const Word<P>*>(p)));
-#else
-  return widened(*reinterpret_cast<const Pack<T, V>*>(p));
-#endif
+  return unpacked<T, V>(read_words<kBytesOf<T, V>, false>(p));
 }
 template <int V, typename T>
 ANOMALY_HD inline void store(T* p, const Floats<V>& value) {
-  const Pack<T, V> pack = narrowed<T, V>(value);
-#if defined(__CUDA_ARCH__)
-  using P = Pack<T, V>;
-  *reinterpret_cast<Word<P>*>(p) = same_bits<Word<P>>(pack);
-#else
-  *reinterpret_cast<Pack<T, V>*>(p) = pack;
-#endif
+  write_words<kBytesOf<T, V>, false>(p, packed<T, V>(value));
 }
 
 // For what is read or written once: leaves the caches to what is read again.
 template <int V, typename T>
 ANOMALY_HD inline Floats<V> load_once(const T* p) {
-#if defined(__CUDA_ARCH__)
-  using P = Pack<T, V>;
-  return widened(same_bits<P>(__ldcs(reinterpret_cast<const Word<P>*>(p))));
-#else
-  return load<V>(p);
-#endif
+  return unpacked<T, V>(read_words<kBytesOf<T, V>, true>(p));
 }
 template <int V, typename T>
 ANOMALY_HD inline void store_once(T* p, const Floats<V>& value) {
-#if defined(__CUDA_ARCH__)
-  using P = Pack<T, V>;
-  __stcs(reinterpret_cast<Word<P>*>(p), same_bits<Word<P>>(narrowed<T, V>(value)));
-#else
-  store<V>(p, value);
-#endif
+  write_words<kBytesOf<T, V>, true>(p, packed<T, V>(value));
 }
 
 inline bool aligned_for(const void* p, size_t bytes) {

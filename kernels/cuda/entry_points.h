@@ -56,6 +56,10 @@ int pixelwise_depthwise_backward(const float* grad_output, const float* input, c
                                  float* grad_input, float* grad_weights, int batch, int height, int width,
                                  int channels, void* stream);
 int gate(const AnomalyCudaGate* arguments, void* stream);
+int modulate(const AnomalyCudaModulate* arguments, void* stream);
+int instance_norm(const AnomalyCudaInstanceNorm* arguments, void* stream);
+int correlation(AnomalyCudaType type, const void* a, const void* b, int batch, int height, int width,
+                int channels, int mean, void* out, void* stream);
 int channel_difference(AnomalyCudaType type, const void* a, const void* b, int batch, int height, int width,
                        int channels, int sum, float* out, void* stream);
 int accumulate_upsampled_bicubic(const float* in, int in_width, int in_height, float weight, float* out,

@@ -81,13 +81,13 @@ struct FigureDigitsKernel {
         const uint32_t key = order_key(v);
         if (Pass == 0 || key >> above == prefix >> above) atomic_add(bins + (key >> shift & (kBins - 1)), 1);
       });
-      return;
-    }
-    for (unsigned b = at.thread; b < kBins; b += kThreads) {
-      if constexpr (Phase == 0)
-        bins[b] = 0;
-      else if (bins[b])
-        atomic_add(state->bin[Pass] + b, bins[b]);
+    } else {
+      for (unsigned b = at.thread; b < kBins; b += kThreads) {
+        if constexpr (Phase == 0)
+          bins[b] = 0;
+        else if (bins[b])
+          atomic_add(state->bin[Pass] + b, bins[b]);
+      }
     }
   }
 };

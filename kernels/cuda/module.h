@@ -104,10 +104,16 @@ struct AnomalyCudaKernels {
                                       float* grad_input, float* grad_weights, int batch, int height,
                                       int width, int channels, void* stream);
   int (*gate)(const AnomalyCudaGate* arguments, void* stream);
+  int (*modulate)(const AnomalyCudaModulate* arguments, void* stream);
+  int (*instance_norm)(const AnomalyCudaInstanceNorm* arguments, void* stream);
 
   // perceptual.h. a, b: batch x height x width x channels of `type`.
   int (*channel_difference)(AnomalyCudaType type, const void* a, const void* b, int batch, int height,
                             int width, int channels, int sum, float* out, void* stream);
+  // Sum (mean: divided by their number) over channels of a * b, one value of `type` a pixel; beyond float16's
+  // range its largest number.
+  int (*correlation)(AnomalyCudaType type, const void* a, const void* b, int batch, int height, int width,
+                     int channels, int mean, void* out, void* stream);
   int (*accumulate_upsampled_bicubic)(const float* in, int in_width, int in_height, float weight, float* out,
                                       int out_width, int out_height, void* stream);
   // All levels of a network: what the two above give one level after the other, but in one pass over `out`.

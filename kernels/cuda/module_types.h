@@ -87,6 +87,41 @@ struct AnomalyCudaGate {
   int channels;
 };
 
+enum AnomalyCudaActivation : int {
+  kAnomalyLeaky = 0,  // v > 0 ? v : slope * v; slope 1: none, 0: ReLU
+  kAnomalySelu = 1,
+};
+
+// out = activation((x * scale + shift) * (1 + gamma) + beta): SPADE, or without gamma_beta a folded norm.
+struct AnomalyCudaModulate {
+  AnomalyCudaType type;
+  const void* x;           // batch x pixels x channels
+  const void* gamma_beta;  // batch x pixels x 2 channels: a pixel's gammas, then its betas; null: none
+  const float *scale, *shift;
+  int per_picture;  // 1: scale and shift are batch x channels; 0: channels, the same for all pictures
+  AnomalyCudaActivation activation;
+  float slope;
+  void* out;  // may be x
+  int batch;
+  int64_t pixels;  // of a picture
+  int channels;
+};
+
+inline constexpr int kAnomalyStrip = 512;  // pixels
+
+// Instance norm as a scale and a shift: 1 / sqrt(variance + epsilon) and -mean times that, of each picture
+// and channel, summed in double in an order that depends on the size alone.
+struct AnomalyCudaInstanceNorm {
+  AnomalyCudaType type;
+  const void* x;  // batch x pixels x channels
+  int batch;
+  int64_t pixels;  // of a picture
+  int channels;
+  double epsilon;
+  double* workspace;     // batch * ceil(pixels / kAnomalyStrip) * 2 * channels
+  float *scale, *shift;  // batch x channels
+};
+
 inline constexpr int kAnomalyMostLevels = 8;
 
 // A level of a perceptual network.

@@ -1,16 +1,39 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #pragma once
 
+#include <type_traits>
+
 #include "kernels/cuda/grid.h"
 #include "kernels/cuda/module_types.h"
 #include "kernels/perceptual_math.h"
 
 namespace anomaly::cuda {
 
-// Mean over channels of |a - b|: each thread of a pixel has kLanes of the 64 lanes. V: channels that it loads
+// What is summed over channels, and what becomes of the sum.
+struct AbsoluteDifference {
+  float divisor;
+  float* out;
+
+  ANOMALY_HD static float term(float a, float b) { return absolute(a - b); }
+  ANOMALY_HD void finish(int64_t pixel, float sum) const { out[pixel] = sum / divisor; }
+};
+template <typename T>
+struct Correlation {
+  float divisor;
+  T* out;
+
+  ANOMALY_HD static float term(float a, float b) { return a * b; }
+  ANOMALY_HD void finish(int64_t pixel, float sum) const {
+    sum = sum / divisor;
+    if constexpr (std::is_same_v<T, Half>) sum = max_of(min_of(sum, kHalfLargest), -kHalfLargest);
+    out[pixel] = anomaly::narrowed<T>(sum);
+  }
+};
+
+// A sum over channels: each thread of a pixel has kLanes of the 64 lanes. V: channels that it loads
 // at once, as many as fill 16 bytes; 1 for channel counts that are no multiple of that.
-template <typename T, int V>
-struct ChannelDifferenceKernel {
+template <typename T, int V, typename Step>
+struct ChannelSumKernel {
   static constexpr int kLanes = V == 1 ? 4 : V;
   static constexpr int kGroup = kDifferenceLanes / kLanes;  // threads of a pixel, at most half a warp
   static constexpr unsigned kThreads = 256, kPixels = kThreads / kGroup;
@@ -20,8 +43,7 @@ struct ChannelDifferenceKernel {
   const T *a, *b;
   int64_t pixels;
   int channels;
-  float divisor;
-  float* out;
+  Step step;
 
   Grid grid() const { return {blocks_for(pixels, kPixels), 1}; }
   size_t shared_bytes() const { return kPixels * kDifferenceLanes * sizeof(float); }
@@ -37,7 +59,7 @@ struct ChannelDifferenceKernel {
     } else {
       constexpr int half = kDifferenceLanes >> Phase;
       for (int i = member; i < half; i += kGroup) lanes[i] += lanes[i + half];
-      if (Phase == kPhases - 1 && member == 0) out[pixel] = lanes[0] / divisor;
+      if (Phase == kPhases - 1 && member == 0) step.finish(pixel, lanes[0]);
     }
   }
 
@@ -48,7 +70,7 @@ struct ChannelDifferenceKernel {
       for (int c = V * member; c < channels; c += kDifferenceLanes) {
         const Floats<V> f = load_once<V>(p + c), g = load_once<V>(q + c);
         ANOMALY_UNROLL
-        for (int i = 0; i < V; ++i) sum[i] += absolute(f.v[i] - g.v[i]);
+        for (int i = 0; i < V; ++i) sum[i] += Step::term(f.v[i], g.v[i]);
       }
       ANOMALY_UNROLL
       for (int i = 0; i < V; i += 4)
@@ -57,7 +79,7 @@ struct ChannelDifferenceKernel {
       ANOMALY_UNROLL
       for (int i = 0; i < kLanes; ++i) {
         for (int c = member + i * kGroup; c < channels; c += kDifferenceLanes)
-          sum[i] += absolute(anomaly::widened(p[c]) - anomaly::widened(q[c]));
+          sum[i] += Step::term(anomaly::widened(p[c]), anomaly::widened(q[c]));
         lanes[member + i * kGroup] = sum[i];
       }
     }

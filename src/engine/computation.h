@@ -20,8 +20,9 @@ struct ComputedFrame {
 
   std::optional<MapStatistics> statistics;  // where the computation has found them
 
-  // Set where `tensors` lie in the memory of GPU `device`: copies `bytes` of one of them to host memory. Then,
-  // without `statistics`, `for_statistics` are `anomaly` and, where there are any, `labels` in host memory.
+  // Set where `tensors` lie in the memory of GPU `device`: copies `bytes` of one of them to host memory.
+  // Then, without `statistics`, `for_statistics` are `anomaly` and, where there are any, `labels` in host
+  // memory.
   using Download = std::function<void(void* host, const void* plane, size_t bytes)>;
   Download download;
   int device = 0;
@@ -48,8 +49,8 @@ class Computation {
   virtual std::vector<FrameTensors> compute(const std::vector<const Request*>& batch) = 0;
 
   // How many batches may be under way at once. Above 1, begin() is called in the place of compute(), `batch`
-  // stays until the computing's end, and a batch is not begun before all with a frame of one of its streams are
-  // finished where the settings say Normalization::Temporal.
+  // stays until the computing's end, and a batch is not begun before all with a frame of one of its streams
+  // are finished where the settings say Normalization::Temporal.
   virtual int depth() const { return 1; }
   virtual std::unique_ptr<Computing> begin(const std::vector<const Request*>& batch);
 

@@ -5,6 +5,7 @@
 
 #include <charconv>
 #include <cstdlib>
+#include <exception>
 #include <mutex>
 
 #include <ATen/Context.h>
@@ -35,8 +36,7 @@ const AnomalyCudaKernels* emulated_kernels() {
 }
 
 std::string beyond(int count) {
-  return "this machine has " + std::to_string(count) + (count == 1 ? " GPU" : " GPUs") +
-         ", numbered from 0";
+  return "this machine has " + std::to_string(count) + (count == 1 ? " GPU" : " GPUs") + ", numbered from 0";
 }
 
 // GPUs that the driver offers. The driver's two functions are called as cuda.h declares them on every
@@ -57,9 +57,10 @@ std::string count_gpus(int& count) {
   return {};
 }
 
-// LibTorch's settings are the process'. cuDNN times its algorithms for every new shape and keeps the best. Float32
-// is float32: without this, convolutions would round their inputs to 10 bits (TF32).
-void tune_libtorch() {
+// LibTorch's settings are the process'. cuDNN times its algorithms for every new shape and keeps the best.
+// Float32 is float32: without this, convolutions would round their inputs to 10 bits (TF32).
+void start_libtorch() {
+  at::globalContext().lazyInitDevice(at::kCUDA);
   at::globalContext().setBenchmarkCuDNN(true);
   at::globalContext().setAllowTF32CuDNN(false);
   at::globalContext().setAllowTF32CuBLAS(false);
@@ -73,8 +74,14 @@ std::string load_cuda() {
     return "LibTorch's CUDA library cannot be loaded (" + std::string(dlerror()) +
            "); install torch with its GPU libraries";
   std::string problem;
-  if (load_cuda_kernels(&problem)) tune_libtorch();
-  return problem;
+  if (!load_cuda_kernels(&problem)) return problem;
+  try {
+    start_libtorch();
+  } catch (const std::exception& e) {
+    const std::string what = e.what();
+    return "LibTorch cannot use it (" + what.substr(0, what.find('\n')) + ")";
+  }
+  return {};
 }
 
 // What keeps GPU `index` from being used, or an empty string.
@@ -124,9 +131,10 @@ Compute compute_on(const std::string& resolved, Precision precision) {
   Compute compute;
   if (resolved == "cpu") {
     if (precision != Precision::Auto && precision != Precision::Float32)
-      throw Error(ErrorKind::BadSettings, std::string("Precision ") + to_string(precision) +
-                                              " is for GPUs, and the device is the CPU: use precision auto or "
-                                              "float32, or device cuda.");
+      throw Error(ErrorKind::BadSettings,
+                  std::string("Precision ") + to_string(precision) +
+                      " is for GPUs, and the device is the CPU: use precision auto or "
+                      "float32, or device cuda.");
     return compute;
   }
   const int index = cuda_index(resolved);
@@ -146,9 +154,10 @@ Compute compute_on(const std::string& resolved, Precision precision) {
       break;
     case Precision::BFloat16:
       if (major < 8 && !emulated_kernels())
-        throw Error(ErrorKind::BadSettings, "Precision bfloat16 needs a GPU of compute capability 8.0 or newer, and " +
-                                                resolved + " has " + std::to_string(major) + "." +
-                                                std::to_string(minor) + ": use auto, float16 or float32.");
+        throw Error(ErrorKind::BadSettings,
+                    "Precision bfloat16 needs a GPU of compute capability 8.0 or newer, and " + resolved +
+                        " has " + std::to_string(major) + "." + std::to_string(minor) +
+                        ": use auto, float16 or float32.");
       compute.type = at::kBFloat16;
       break;
   }

@@ -23,8 +23,8 @@ int cuda_index(const std::string& name);
 // The device as messages and ModelInfo name it: "cpu", "cuda:0", "cuda:0 (emulated)".
 std::string device_name(const std::string& resolved);
 
-// What computing on `resolved` with `precision` takes. Throws Error(BadSettings) where the device does not have
-// the precision.
+// What computing on `resolved` with `precision` takes. Throws Error(BadSettings) where the device does not
+// have the precision.
 Compute compute_on(const std::string& resolved, Precision precision);
 
 }  // namespace anomaly

@@ -35,7 +35,7 @@ struct EngineOptions {
 // What a program may want to know of a bundle, without LibTorch or JSON.
 struct ModelInfo {
   std::string path, name, license, default_method;
-  std::string device;     // "cpu", "cuda:0"; "cuda:0 (emulated)" for the module that stands in for one in tests
+  std::string device;  // "cpu", "cuda:0"; "cuda:0 (emulated)" for the module that stands in for one in tests
   std::string precision;  // that networks compute with: "float32", "float16", "bfloat16"
   int segmentation_width = 0, segmentation_height = 0, map_width = 0, map_height = 0;
   std::vector<std::string> classes;  // by train id

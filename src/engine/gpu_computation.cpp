@@ -84,8 +84,7 @@ class GpuComputing final : public Computing {
       }
       frame.tensors = std::move(frames[i].host);
       // The pinned memory goes back to its pool; what the caller keeps is the caller's.
-      for (auto& [name, tensor] : frame.tensors)
-        tensor = ops::placed_in(request.memory.get(), tensor);
+      for (auto& [name, tensor] : frame.tensors) tensor = ops::placed_in(request.memory.get(), tensor);
     }
     return out;
   }
@@ -104,8 +103,8 @@ class GpuComputation final : public Computation {
       : framework_(bundle, device, precision),
         device_(cuda_index(device)),
         health_(std::make_shared<GpuHealth>(framework_.compute(), device_)),
-        pinned_(BufferPool::create(blocks(
-            at::TensorOptions(at::kByte).pinned_memory(framework_.compute().device.is_cuda())))),
+        pinned_(BufferPool::create(
+            blocks(at::TensorOptions(at::kByte).pinned_memory(framework_.compute().device.is_cuda())))),
         on_device_(BufferPool::create(blocks(framework_.compute().bytes()))),
         reader_(framework_.compute(), device_, health_, pinned_, on_device_),
         statistics_(framework_.compute(), pinned_, on_device_),
@@ -179,12 +178,13 @@ class GpuComputation final : public Computation {
   GpuFrame frame_of(const Request& request) const {
     const PreparedFrame& prepared = request.frame;
     if (prepared.kind != FrameMemory::Kind::Cuda || !prepared.reading)
-      throw Error(ErrorKind::BadSettings,
-                  "A frame that was read for another engine was given to one on a GPU: let the same engine read it.");
+      throw Error(
+          ErrorKind::BadSettings,
+          "A frame that was read for another engine was given to one on a GPU: let the same engine read it.");
     if (prepared.reading->device() != device_)
-      throw Error(ErrorKind::BadSettings, "A frame that was read for GPU " +
-                                              std::to_string(prepared.reading->device()) +
-                                              " was given to an engine on GPU " + std::to_string(device_) + ".");
+      throw Error(ErrorKind::BadSettings,
+                  "A frame that was read for GPU " + std::to_string(prepared.reading->device()) +
+                      " was given to an engine on GPU " + std::to_string(device_) + ".");
     if (request.settings.normalization == Normalization::Temporal && !request.stream)
       throw Error(ErrorKind::BadSettings,
                   "normalization temporal is for the frames of a stream: use frame or fixed for single ones");

@@ -26,8 +26,8 @@ void GpuHealth::check() const {
   const std::lock_guard<std::mutex> lock(mutex_);
   if (status_ == 0) return;
   throw Error(ErrorKind::Device,
-              "GPU " + std::to_string(device_) + " has failed, and this engine computes no more frames: " +
-                  describe(status_) +
+              "GPU " + std::to_string(device_) +
+                  " has failed, and this engine computes no more frames: " + describe(status_) +
                   ". Open the engine again; where that fails as well, the process must be restarted.");
 }
 

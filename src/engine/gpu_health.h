@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Whether an engine's GPU still answers. After some failures (a lost device, an access out of bounds) everything
-// that the process asks of the GPU fails: an engine then says so once more for every frame, and nothing else.
+// Whether an engine's GPU still answers. After some failures (a lost device, an access out of bounds)
+// everything that the process asks of the GPU fails: an engine then says so once more for every frame, and
+// nothing else.
 #pragma once
 
 #include <exception>

@@ -57,8 +57,8 @@ class GpuReader::Resamplers : public std::enable_shared_from_this<Resamplers> {
     std::unique_ptr<DeviceResampler> own;
     {
       const std::lock_guard<std::mutex> lock(mutex_);
-      const auto found = std::find_if(idle_.begin(), idle_.end(),
-                                      [&](const Idle& idle) { return idle.sizes == sizes; });
+      const auto found =
+          std::find_if(idle_.begin(), idle_.end(), [&](const Idle& idle) { return idle.sizes == sizes; });
       if (found != idle_.end()) {
         own = std::move(found->resampler);
         idle_.erase(found);
@@ -185,11 +185,11 @@ FrameView GpuReader::upload(const FrameView& frame, GpuReading& reading) const {
 PreparedFrame GpuReader::read(const FrameView& frame, const FrameMemory& memory, int width, int height) {
   health_->check();
   if (memory.kind == FrameMemory::Kind::Cuda && memory.device != device_)
-    throw Error(ErrorKind::Device, "The frame lies in the memory of GPU " + std::to_string(memory.device) +
-                                       ", and the engine computes on GPU " + std::to_string(device_) +
-                                       ": let both use one GPU (device=cuda:" +
-                                       std::to_string(memory.device) +
-                                       "), or copy frames to system memory first.");
+    throw Error(ErrorKind::Device,
+                "The frame lies in the memory of GPU " + std::to_string(memory.device) +
+                    ", and the engine computes on GPU " + std::to_string(device_) +
+                    ": let both use one GPU (device=cuda:" + std::to_string(memory.device) +
+                    "), or copy frames to system memory first.");
   check_frame(frame);
   const c10::InferenceMode inference;
   const StreamScope scope(compute_, stream_);
@@ -208,8 +208,8 @@ PreparedFrame GpuReader::read(const FrameView& frame, const FrameMemory& memory,
     if (memory.kind == FrameMemory::Kind::Host) {
       ingest(upload(frame, *reading), compute_.stream());
     } else {
-      // On the stream that the frame is written on: after what is queued there. Its owner takes the frame back
-      // when this returns.
+      // On the stream that the frame is written on: after what is queued there. Its owner takes the frame
+      // back when this returns.
       ingest(frame, memory.stream);
       compute_.check(compute_.kernels->synchronize(memory.stream), "reading a frame");
     }

@@ -16,7 +16,8 @@
 
 namespace anomaly {
 
-// What a frame on a GPU needs until it has been computed: PreparedFrame::reading. Its end waits for the reading.
+// What a frame on a GPU needs until it has been computed: PreparedFrame::reading. Its end waits for the
+// reading.
 class GpuReading {
  public:
   ~GpuReading();

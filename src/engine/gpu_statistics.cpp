@@ -41,8 +41,9 @@ AnomalyCudaStatistics* GpuStatistics::workspace_for(int map_width, int map_heigh
       workspaces_.pop_back();
     }
     AnomalyCudaStatistics* own = nullptr;
-    compute_.check(compute_.kernels->statistics_create(map_width, map_height, frame_width, frame_height, &own),
-                   "making room for statistics");
+    compute_.check(
+        compute_.kernels->statistics_create(map_width, map_height, frame_width, frame_height, &own),
+        "making room for statistics");
     workspaces_.push_front({sizes, {own, compute_.kernels->statistics_destroy}});
   }
   return workspaces_.front().own.get();
@@ -70,10 +71,10 @@ std::shared_ptr<GpuStatistics::Pending> GpuStatistics::queue(const Request& requ
   auto pending = std::make_shared<Pending>();
   pending->figures_ = on_device_->take(sizeof(AnomalyCudaFigures));
   pending->on_host_ = pinned_->take(sizeof(AnomalyCudaFigures));
-  compute_.check(compute_.kernels->map_statistics(workspace, &query,
-                                                  static_cast<AnomalyCudaFigures*>(pending->figures_.get()),
-                                                  compute_.stream()),
-                 "the statistics of a map");
+  compute_.check(
+      compute_.kernels->map_statistics(
+          workspace, &query, static_cast<AnomalyCudaFigures*>(pending->figures_.get()), compute_.stream()),
+      "the statistics of a map");
   compute_.check(compute_.kernels->copy_to_host(pending->on_host_.get(), pending->figures_.get(),
                                                 sizeof(AnomalyCudaFigures), compute_.stream()),
                  "fetching statistics");
@@ -86,9 +87,8 @@ MapStatistics GpuStatistics::Pending::statistics() const {
   out.score = figures.score;
   out.max = figures.max;
   out.mean = figures.mean;
-  out.share = figures.counted > 0
-                  ? static_cast<double>(figures.over) / static_cast<double>(figures.counted)
-                  : 0;
+  out.share =
+      figures.counted > 0 ? static_cast<double>(figures.over) / static_cast<double>(figures.counted) : 0;
   const int count = std::clamp(figures.regions, 0, kAnomalyMostRegions);
   for (int i = 0; i < count; ++i) {
     const AnomalyCudaRegion& r = figures.region[i];

@@ -2,7 +2,6 @@
 // The queue, the worker, and what goes around a computation: ingest before it, planes and statistics after
 // it.
 #include <omp.h>
-#include <pthread.h>
 
 #include <algorithm>
 #include <chrono>
@@ -16,32 +15,19 @@
 #include <utility>
 #include <vector>
 
-#include <ATen/Parallel.h>
-
 #include "kernels/ingest.h"
 #include "src/engine/buffer_pool.h"
 #include "src/engine/computation.h"
 #include "src/engine/failure.h"
 #include "src/engine/planes.h"
 #include "src/engine/turns.h"
+#include "src/engine/worker_thread.h"
 
 namespace anomaly {
 
 namespace {
 
 constexpr int kSizeMin = 32, kSizeMax = 8192;
-
-// OpenMP keeps its number of threads for each thread that starts parallel regions.
-class OpenMpThreads {
- public:
-  explicit OpenMpThreads(int threads) : before_(omp_get_max_threads()) { omp_set_num_threads(threads); }
-  ~OpenMpThreads() { omp_set_num_threads(before_); }
-  OpenMpThreads(const OpenMpThreads&) = delete;
-  OpenMpThreads& operator=(const OpenMpThreads&) = delete;
-
- private:
-  int before_;
-};
 
 std::exception_ptr cancelled() {
   return std::make_exception_ptr(
@@ -178,17 +164,8 @@ class QueueEngine final : public Engine {
     TurnClock::time_point start;
   };
 
-  void become(const char* name) const {
-    pthread_setname_np(pthread_self(), name);
-    // LibTorch sets a thread's number on its first use to what was last asked for anywhere in the process:
-    // let it do that now, then set ours.
-    at::get_num_threads();
-    at::set_num_threads(threads_);
-    omp_set_num_threads(threads_);
-  }
-
   void work() {
-    become("anomaly-engine");
+    become_worker("anomaly-engine", threads_);
     for (;;) {
       std::deque<Preparation> preparations;
       Turns::Next next;
@@ -235,6 +212,7 @@ class QueueEngine final : public Engine {
   void serve(std::list<QueuedRequest>& batch) {
     const bool several = batch.size() > 1;
     std::exception_ptr failure;
+    wait_for_streams(batch);
     try {
       std::vector<StreamState> streams;
       for (const QueuedRequest& frame : batch)
@@ -283,10 +261,6 @@ class QueueEngine final : public Engine {
   }
 
   void begin(std::list<QueuedRequest>& batch, Begun& begun) {
-    if (begun.requests.front()->settings.normalization == Normalization::Temporal) {
-      std::unique_lock<std::mutex> lock(mutex_);
-      wake_.wait(lock, [&] { return !streams_under_way(begun.requests); });
-    }
     begun.computing = computation_->begin(begun.requests);
     begun.batch.splice(begun.batch.end(), batch);
     {
@@ -296,16 +270,29 @@ class QueueEngine final : public Engine {
     begun_.notify_one();
   }
 
-  bool streams_under_way(const std::vector<const Request*>& requests) const {
-    for (const Begun& begun : under_way_)
-      for (const Request* before : begun.requests)
-        for (const Request* request : requests)
-          if (request->stream && request->stream == before->stream) return true;
-    return false;
+  // Until no frame is under way that tells a stream of `batch` its bounds, or whose bounds a frame of `batch`
+  // needs.
+  void wait_for_streams(const std::list<QueuedRequest>& batch) {
+    if (depth_ == 1) return;
+    const auto temporal = [](const Request& request) {
+      return request.stream && request.settings.normalization == Normalization::Temporal;
+    };
+    const auto shared = [&](const Request& before) {
+      return std::any_of(batch.begin(), batch.end(), [&](const QueuedRequest& frame) {
+        return frame.request.stream == before.stream && (temporal(before) || temporal(frame.request));
+      });
+    };
+    std::unique_lock<std::mutex> lock(mutex_);
+    wake_.wait(lock, [&] {
+      for (const Begun& begun : under_way_)
+        for (const Request* before : begun.requests)
+          if (before->stream && shared(*before)) return false;
+      return true;
+    });
   }
 
   void finish_all() {
-    become("anomaly-results");
+    become_worker("anomaly-results", threads_);
     TurnClock::time_point last{};  // when the device was done with the batch before
     for (;;) {
       Begun* begun = nullptr;
@@ -316,12 +303,12 @@ class QueueEngine final : public Engine {
         begun = &under_way_.front();  // a list's element stays where it is
       }
       std::exception_ptr failure;
+      std::list<QueuedRequest> batch;
       try {
         std::vector<ComputedFrame> frames = begun->computing->finish();
         begun->computing.reset();
         const auto start = std::max(begun->start, last);
         last = TurnClock::now();
-        std::list<QueuedRequest> batch;
         batch.splice(batch.end(), begun->batch);
         done_with_front();  // before the statistics: the next one may begin
         begun = nullptr;
@@ -331,7 +318,6 @@ class QueueEngine final : public Engine {
       }
       // What fails this late fails for all: the device does, and trying again would not help.
       if (!failure) continue;
-      std::list<QueuedRequest> batch;
       if (begun) {
         batch.splice(batch.end(), begun->batch);
         begun->computing.reset();

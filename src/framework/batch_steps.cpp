@@ -83,9 +83,8 @@ BatchSteps::BatchSteps(const Compute& compute, const BundleInfo& info,
     noise_ = at::randn({1, networks_->generator->latent_size()}, generator, at::kFloat).to(device);
   }
   if (synthesis)
-    to_map_size_ = std::make_unique<DeviceResampler>(compute, static_cast<int>(width),
-                                                     static_cast<int>(height), info.map_width,
-                                                     info.map_height);
+    to_map_size_ = std::make_unique<DeviceResampler>(
+        compute, static_cast<int>(width), static_cast<int>(height), info.map_width, info.map_height);
 }
 
 AnomalyCudaPixels BatchSteps::pixels(const at::Tensor& out, const std::array<float, 3>& mean,
@@ -115,13 +114,12 @@ at::Tensor BatchSteps::network_input(const at::Tensor& rgb, int64_t height, int6
 
 at::Tensor BatchSteps::labels_at_map_size(const at::Tensor& labels, const std::vector<uint8_t>& ids) const {
   at::Tensor out = at::empty({batch_, info_.map_height, info_.map_width}, compute_.bytes());
-  compute_.check(
-      compute_.kernels->resize_labels(labels.const_data_ptr<uint8_t>(), static_cast<int>(batch_),
-                                      size_of(labels, 2), size_of(labels, 1), info_.map_width,
-                                      info_.map_height, ids.empty() ? nullptr : ids.data(),
-                                      static_cast<int>(ids.size()), out.mutable_data_ptr<uint8_t>(),
-                                      compute_.stream()),
-      "resizing a label map");
+  compute_.check(compute_.kernels->resize_labels(labels.const_data_ptr<uint8_t>(), static_cast<int>(batch_),
+                                                 size_of(labels, 2), size_of(labels, 1), info_.map_width,
+                                                 info_.map_height, ids.empty() ? nullptr : ids.data(),
+                                                 static_cast<int>(ids.size()),
+                                                 out.mutable_data_ptr<uint8_t>(), compute_.stream()),
+                 "resizing a label map");
   return out;
 }
 
@@ -134,9 +132,8 @@ at::Tensor BatchSteps::stacked(const Tensors& out, std::initializer_list<const c
                                at::ScalarType type) const {
   std::vector<AnomalyCudaMap> maps;
   for (const char* name : names) maps.push_back(map_of(out, name));
-  at::Tensor stack =
-      at::empty({batch_, static_cast<int64_t>(maps.size()), info_.map_height, info_.map_width},
-                compute_.options().dtype(type).memory_format(at::MemoryFormat::ChannelsLast));
+  at::Tensor stack = at::empty({batch_, static_cast<int64_t>(maps.size()), info_.map_height, info_.map_width},
+                               compute_.options().dtype(type).memory_format(at::MemoryFormat::ChannelsLast));
   compute_.check(compute_.kernels->stack_maps(maps.data(), static_cast<int>(maps.size()),
                                               static_cast<int>(batch_), info_.map_width, info_.map_height,
                                               cuda_type(type), stack.mutable_data_ptr(), compute_.stream()),
@@ -213,7 +210,8 @@ void BatchSteps::segment(SegmentationNetwork& network, const at::Tensor& frames,
     add_map("distance", StreamState::Map::Distance, distance, 2, 1.0,
             paper ? kernels.quantize_perceptual : kernels.quantize_distance);
   if (everything_)
-    out["logits"] = at::upsample_bilinear2d(logits.to(at::kFloat), {height_, width_}, network.align_corners()).contiguous();
+    out["logits"] = at::upsample_bilinear2d(logits.to(at::kFloat), {height_, width_}, network.align_corners())
+                        .contiguous();
 }
 
 void BatchSteps::synthesise(LatentEncoder& encoder, GeneratorNetwork& generator, const at::Tensor& frames,
@@ -228,8 +226,9 @@ void BatchSteps::synthesise(LatentEncoder& encoder, GeneratorNetwork& generator,
     view.stride[0] = 3 * width_;
     constexpr std::array<float, 3> kHalf = {0.5f, 0.5f, 0.5f};  // [0, 1] -> [-1, 1]
     const AnomalyCudaPixels to = pixels(small[i], kHalf, kHalf);
-    compute_.check(compute_.kernels->ingest_tensor(to_map_size_->get(), &view, nullptr, &to, compute_.stream()),
-                   "shrinking a frame");
+    compute_.check(
+        compute_.kernels->ingest_tensor(to_map_size_->get(), &view, nullptr, &to, compute_.stream()),
+        "shrinking a frame");
   }
   const auto [mean, log_variance] = encoder.encode(small);
   at::Tensor z = mean;
@@ -258,8 +257,7 @@ void BatchSteps::compare_features(PerceptualNetwork& network, const at::Tensor& 
   std::vector<double> weights = network.level_weights();
   if (settings_.formulas == Formulas::Paper) std::fill(weights.begin(), weights.end(), 1.0);
   // Frames and syntheses in one pass: twice the pixels for every weight that is read.
-  const auto features =
-      network.features(at::cat({out.at(kFrameInput), out.at(kSynthesisInput)}, 0));
+  const auto features = network.features(at::cat({out.at(kFrameInput), out.at(kSynthesisInput)}, 0));
   std::vector<at::Tensor> levels;
   std::vector<AnomalyCudaLevel> arguments;
   int64_t pixels = 0;
@@ -293,10 +291,9 @@ void BatchSteps::compare_features(PerceptualNetwork& network, const at::Tensor& 
 // The dissimilarity, and the score of the methods that use it.
 void BatchSteps::find_dissimilarity(DissimilarityNetwork& network, Tensors& out) const {
   at::Tensor maps;
-  if (network.uses_uncertainty())
-    maps = stacked(out, {"entropy", "perceptual", "distance"}, compute_.type);
-  const at::Tensor logits = channels_last(network.logits(
-      out.at(kFrameInput), out.at(kSynthesisInput), labels_at_map_size(out.at("labels"), {}), maps));
+  if (network.uses_uncertainty()) maps = stacked(out, {"entropy", "perceptual", "distance"}, compute_.type);
+  const at::Tensor logits = channels_last(network.logits(out.at(kFrameInput), out.at(kSynthesisInput),
+                                                         labels_at_map_size(out.at("labels"), {}), maps));
   const bool ensemble = settings_.method == Method::Synboost;
   at::Tensor score = at::empty({batch_, info_.map_height, info_.map_width}, compute_.floats());
   at::Tensor dissimilarity = at::empty_like(score);

@@ -30,14 +30,14 @@ class BatchSteps {
  public:
   using Tensors = std::map<std::string, at::Tensor>;
 
-  // `networks`: those that the method needs, loaded for `compute`. `everything`: raw maps and logits, too. In the
-  // scope of the stream that run() will be called on.
+  // `networks`: those that the method needs, loaded for `compute`. `everything`: raw maps and logits, too. In
+  // the scope of the stream that run() will be called on.
   BatchSteps(const Compute& compute, const BundleInfo& info, std::shared_ptr<const NetworkSet> networks,
              const Settings& settings, bool everything, int64_t batch, int64_t height, int64_t width);
 
   // frames: N x height x width x 3 uint8; stream_numbers: N x kStreamNumbers doubles, read where the
-  // normalization is temporal. Then `bounds` is among the results, N x 3 x 2 float32: those that the maps were
-  // scaled with.
+  // normalization is temporal. Then `bounds` is among the results, N x 3 x 2 float32: those that the maps
+  // were scaled with.
   Tensors run(const at::Tensor& frames, const at::Tensor& stream_numbers) const;
 
  private:
@@ -71,9 +71,9 @@ class BatchSteps {
   const Settings settings_;
   const bool everything_;
   const int64_t batch_, height_, width_;
-  std::vector<uint8_t> label_ids_;          // of the train ids
-  at::Tensor noise_;                        // of Latent::Draw, one for all frames
-  std::array<at::Tensor, 3> fixed_bounds_;  // N x 2 each
+  std::vector<uint8_t> label_ids_;                // of the train ids
+  at::Tensor noise_;                              // of Latent::Draw, one for all frames
+  std::array<at::Tensor, 3> fixed_bounds_;        // N x 2 each
   std::unique_ptr<DeviceResampler> to_map_size_;  // of methods that synthesise
 };
 

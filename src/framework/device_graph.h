@@ -23,8 +23,8 @@ class GraphRecorder {
  public:
   virtual ~GraphRecorder() = default;
   // Records what `work` queues on `stream`, the calling thread's current one. Nothing of it may wait for the
-  // device. Whether the work has been done afterwards is not said: replay() does it. Throws where it cannot be
-  // recorded.
+  // device. Whether the work has been done afterwards is not said: replay() does it. Throws where it cannot
+  // be recorded.
   virtual std::unique_ptr<DeviceGraph> record(const Compute& compute, c10::Stream stream,
                                               const std::function<void()>& work) = 0;
 };

@@ -37,9 +37,8 @@ void DeviceEvent::wait() const {
 DeviceResampler::DeviceResampler(const Compute& compute, int in_width, int in_height, int out_width,
                                  int out_height)
     : compute_(compute) {
-  compute.check(
-      compute.kernels->resampler_create(in_width, in_height, out_width, out_height, &resampler_),
-      "making room for a resize");
+  compute.check(compute.kernels->resampler_create(in_width, in_height, out_width, out_height, &resampler_),
+                "making room for a resize");
 }
 
 DeviceResampler::~DeviceResampler() {

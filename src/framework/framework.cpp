@@ -135,8 +135,7 @@ std::vector<FrameTensors> Framework::run(const at::Tensor& frames, const Setting
 
 std::vector<FrameTensors> Framework::run_on_gpu(const at::Tensor& frames, const Settings& settings,
                                                 bool everything, const std::vector<StreamFrame>& streams) {
-  if (!gpu_)
-    gpu_ = std::make_unique<GpuRunner>(*compute_, bundle_->info(), GpuRunner::Memory{}, nullptr);
+  if (!gpu_) gpu_ = std::make_unique<GpuRunner>(*compute_, bundle_->info(), GpuRunner::Memory{}, nullptr);
   const c10::InferenceMode inference;
   std::vector<GpuFrame> batch;
   {

@@ -25,8 +25,8 @@ struct NetworkSet;
 // `labels`, `entropy_raw`, `entropy`, `distance_raw`, `distance`, `latent_mean`, `latent_logvar`,
 // `synthesis`, `perceptual_raw`, `perceptual`, `dissimilarity_logits`, `dissimilarity`,
 // `baseline_dissimilarity_logits`, `baseline_dissimilarity`, `anomaly`), no batch axis, contiguous, in
-// host memory. Full-size logits, raw maps only where `everything` was asked for. `labels`, `entropy`, `distance` are
-// at segmentation size, the rest at map size.
+// host memory. Full-size logits, raw maps only where `everything` was asked for. `labels`, `entropy`,
+// `distance` are at segmentation size, the rest at map size.
 using FrameTensors = std::map<std::string, at::Tensor>;
 
 // What a frame of a stream comes with.
@@ -52,9 +52,9 @@ class Framework {
   void prepare(const Settings& settings);
 
   // frames: N x H x W x 3 uint8 RGB at segmentation size, contiguous, any H, W >= 32.
-  // On a CPU results are the same whatever the batch; on a GPU a batch is computed as one, and they may differ in
-  // their last bits. `anomaly` (map_height x map_width, float32) is always among
-  // them. streams: empty, or one for each frame; frames of one stream in its order.
+  // On a CPU results are the same whatever the batch; on a GPU a batch is computed as one, and they may
+  // differ in their last bits. `anomaly` (map_height x map_width, float32) is always among them. streams:
+  // empty, or one for each frame; frames of one stream in its order.
   std::vector<FrameTensors> run(const at::Tensor& frames, const Settings& settings, bool everything = false,
                                 const std::vector<StreamFrame>& streams = {});
 

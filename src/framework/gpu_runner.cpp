@@ -107,28 +107,34 @@ GpuRunner::Plan& GpuRunner::plan_for(const std::shared_ptr<const NetworkSet>& ne
     wait_for(stream_);  // what goes may still be at work
     plans_.pop_back();
   }
-  plans_.push_front(std::unique_ptr<Plan>(new Plan{
-      networks, settings, everything, shape,
-      BatchSteps(compute_, info_, networks, settings, everything, shape[0], shape[1], shape[2]),
-      at::empty({shape[0], shape[1], shape[2], 3}, compute_.bytes()),
-      at::empty({shape[0], kStreamNumbers}, compute_.floats().dtype(at::kDouble)), {}, 0,
-      recorder_ != nullptr && !everything, nullptr}));
+  plans_.push_front(std::unique_ptr<Plan>(
+      new Plan{networks,
+               settings,
+               everything,
+               shape,
+               BatchSteps(compute_, info_, networks, settings, everything, shape[0], shape[1], shape[2]),
+               at::empty({shape[0], shape[1], shape[2], 3}, compute_.bytes()),
+               at::empty({shape[0], kStreamNumbers}, compute_.floats().dtype(at::kDouble)),
+               {},
+               0,
+               recorder_ != nullptr && !everything,
+               nullptr}));
   return *plans_.front();
 }
 
 void GpuRunner::compute(Plan& plan) {
   if (!plan.graph && plan.recordable && plan.runs >= kWarmUps) {
     try {
-      plan.graph = recorder_->record(compute_, stream_, [&] {
-        plan.results = plan.steps.run(plan.frames, plan.numbers);
-      });
+      plan.graph = recorder_->record(compute_, stream_,
+                                     [&] { plan.results = plan.steps.run(plan.frames, plan.numbers); });
     } catch (const std::exception& e) {
       plan.recordable = false;
-      std::fprintf(stderr,
-                   "anomaly: the work of a batch of %lld at %lldx%lld could not be recorded as a CUDA graph and is "
-                   "started step by step, which is slower: %s\n",
-                   static_cast<long long>(plan.shape[0]), static_cast<long long>(plan.shape[2]),
-                   static_cast<long long>(plan.shape[1]), first_line(e.what()).c_str());
+      std::fprintf(
+          stderr,
+          "anomaly: the work of a batch of %lld at %lldx%lld could not be recorded as a CUDA graph and is "
+          "started step by step, which is slower: %s\n",
+          static_cast<long long>(plan.shape[0]), static_cast<long long>(plan.shape[2]),
+          static_cast<long long>(plan.shape[1]), first_line(e.what()).c_str());
     }
   }
   if (plan.graph) {

@@ -29,8 +29,8 @@ struct GpuFrame {
   // compute do not.
   std::set<std::string> to_host, on_device;
   bool all_to_host = false;
-  // Called in launch(), on its stream, with all that was computed and this frame's place in the batch: queues what
-  // else is to be done with the tensors, which the next batch overwrites.
+  // Called in launch(), on its stream, with all that was computed and this frame's place in the batch: queues
+  // what else is to be done with the tensors, which the next batch overwrites.
   std::function<void(const BatchSteps::Tensors& batch, int64_t index)> also;
 };
 
@@ -41,9 +41,9 @@ class GpuBatch {
     FrameTensors host, device;
   };
   ~GpuBatch();  // waits
-  // Waits until all is computed. Then tells each frame's stream its bounds (Normalization::Temporal): no other
-  // frame of the stream may be begun before that. Call once. Throws what LibTorch throws where the device has
-  // failed.
+  // Waits until all is computed. Then tells each frame's stream its bounds (Normalization::Temporal): no
+  // other frame of the stream may be begun before that. Call once. Throws what LibTorch throws where the
+  // device has failed.
   std::vector<Frame> finish();
 
  private:
@@ -75,7 +75,8 @@ class GpuRunner {
   const Compute& compute() const { return compute_; }
   const c10::Stream& stream() const { return stream_; }
 
-  // Queues `frames`, at least one, all of one size; returns without waiting for them. networks: see BatchSteps.
+  // Queues `frames`, at least one, all of one size; returns without waiting for them. networks: see
+  // BatchSteps.
   std::unique_ptr<GpuBatch> launch(const std::shared_ptr<const NetworkSet>& networks,
                                    const std::vector<GpuFrame>& frames, const Settings& settings,
                                    bool everything);

@@ -15,8 +15,9 @@ enum class Normalization { Frame, Fixed, Temporal };
 enum class Latent { Mean, Draw };
 enum class Formulas { Published, Paper };
 
-// The numbers that networks compute with. Auto: on a GPU with tensor cores for them BFloat16 (compute capability
-// 8.0 and newer) or else Float16 (7.0 and newer), Float32 on other GPUs and on the CPU, which computes nothing else.
+// The numbers that networks compute with. Auto: on a GPU with tensor cores for them BFloat16 (compute
+// capability 8.0 and newer) or else Float16 (7.0 and newer), Float32 on other GPUs and on the CPU, which
+// computes nothing else.
 enum class Precision { Auto, Float32, Float16, BFloat16 };
 
 // Names as on the command line and in properties: "synboost", "resynthesis", "softmax-entropy", ...; "frame",

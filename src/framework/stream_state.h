@@ -29,8 +29,8 @@ class StreamState {
   // a cut then.
   static constexpr double kCut = 20;
 
-  // Mean colour of each cell of a frame, row by row, three channels, 0..255: of every kThumbnailStep-th row and
-  // column, counted from the cell's first.
+  // Mean colour of each cell of a frame, row by row, three channels, 0..255: of every kThumbnailStep-th row
+  // and column, counted from the cell's first.
   static constexpr int kThumbnailColumns = 16, kThumbnailRows = 9, kThumbnailStep = 2;
   using Thumbnail = std::array<float, kThumbnailColumns * kThumbnailRows * 3>;
   // rgb: height x width x 3 at the network's size.
@@ -52,8 +52,9 @@ class StreamState {
   // the own bounds on the first frame and at a cut. Once for each map of a frame.
   Bounds smoothed(Map map, Bounds own);
 
-  // The same where the bounds are computed on a GPU: what smoothed() would start from, by map (a map that is not
-  // known takes its own bounds; else they move by `widening` or `narrowing`), and what it would have returned.
+  // The same where the bounds are computed on a GPU: what smoothed() would start from, by map (a map that is
+  // not known takes its own bounds; else they move by `widening` or `narrowing`), and what it would have
+  // returned.
   struct Smoothing {
     std::array<Bounds, 3> bounds;
     std::array<bool, 3> known;
@@ -63,7 +64,6 @@ class StreamState {
   void set_smoothed(Map map, Bounds bounds);
 
  private:
-
   std::array<Bounds, 3> bounds_{};
   std::array<bool, 3> known_{};
   Thumbnail thumbnail_{};

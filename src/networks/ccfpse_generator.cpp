@@ -61,8 +61,7 @@ std::array<at::Tensor, CcFpseGenerator::kLevels> CcFpseGenerator::pyramid(const 
 at::Tensor CcFpseGenerator::block_input(const at::Tensor& labels, const at::Tensor& map,
                                         const at::Tensor& features) const {
   const int64_t h = features.size(2), w = features.size(3), own = map.size(1);
-  if (!current_compute().gpu())
-    return at::cat({at::upsample_nearest2d(map, {h, w}), features}, 1);
+  if (!current_compute().gpu()) return at::cat({at::upsample_nearest2d(map, {h, w}), features}, 1);
   at::Tensor out = device_ops::one_hot(labels, options_.labels, true, own + features.size(1), h, w);
   out.narrow(1, own, features.size(1)).copy_(features);
   return out;

@@ -38,6 +38,7 @@ std::array<int64_t, 4> four(const ArchitectureReader& reader, const std::string&
 at::Tensor spade_selu(const at::Tensor& x, const at::Tensor& gamma_beta, bool fused) {
   if (fused) {
     const auto [scale, shift] = instance_scale_shift(x);
+    if (current_compute().gpu()) return modulate(x, scale, shift, gamma_beta, Activation::SELU);
     at::Tensor y = modulate(x, scale, shift, gamma_beta, Activation::None);
     return at::selu_(y);
   }
@@ -50,8 +51,8 @@ at::Tensor spade_selu(const at::Tensor& x, const at::Tensor& gamma_beta, bool fu
 // product), the fused features.
 at::Tensor join(const at::Tensor& below, const at::Tensor& real, const at::Tensor& painted,
                 const at::Tensor& fused) {
-  const at::Tensor correlation = current_compute().gpu() ? device_ops::correlation(real, painted, true)
-                                                         : (real * painted).mean(1, true);
+  const at::Tensor correlation =
+      current_compute().gpu() ? device_ops::correlation(real, painted, true) : (real * painted).mean(1, true);
   if (!below.defined()) return at::cat({correlation, fused}, 1);
   return at::cat({at::upsample_nearest2d(below, fused.sizes().slice(2)), correlation, fused}, 1);
 }

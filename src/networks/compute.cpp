@@ -23,13 +23,13 @@ void* Compute::stream() const {
 
 void Compute::check(int status, const char* what) const {
   if (status == 0) return;
-  const std::string text =
-      std::string(what) + " failed on the GPU: " + kernels->error_string(status) + " (CUDA error " +
-      std::to_string(status) + ")";
+  const std::string text = std::string(what) + " failed on the GPU: " + kernels->error_string(status) +
+                           " (CUDA error " + std::to_string(status) + ")";
   if (status == kCudaOutOfMemory)
     throw Error(ErrorKind::Resource,
-                text + ". Use a smaller segmentation size or batch, fewer frames in flight, or precision "
-                       "bfloat16 or float16.");
+                text +
+                    ". Use a smaller segmentation size or batch, fewer frames in flight, or precision "
+                    "bfloat16 or float16.");
   throw Error(ErrorKind::Device, text + ".");
 }
 

@@ -11,9 +11,9 @@
 
 namespace anomaly {
 
-// The CPU is the default. On a GPU `kernels` is its module's table, tensors lie on `device`, and networks hold
-// their weights there as `type`. With the emulated module (tests) the same code runs, whole batches, halves and
-// all, over ordinary memory: `device` is the CPU, and `kernels` is not null all the same.
+// The CPU is the default. On a GPU `kernels` is its module's table, tensors lie on `device`, and networks
+// hold their weights there as `type`. With the emulated module (tests) the same code runs, whole batches,
+// halves and all, over ordinary memory: `device` is the CPU, and `kernels` is not null all the same.
 struct Compute {
   at::Device device{at::kCPU};
   at::ScalarType type = at::kFloat;             // of weights and activations: kFloat, kHalf or kBFloat16

@@ -44,12 +44,9 @@ DeepLabV3Plus::DeepLabV3Plus(const DeepLabWidths& widths) : body_(*this, widths.
   final3_ = add_normalised(*this, "final.3", "final.4",
                            ConvOptions{.in = widths.pyramid, .out = widths.pyramid, .bias = false},
                            Activation::ReLU);
-  final6_ = add<Conv>(*this, "final.6",
-                      ConvOptions{.in = widths.pyramid,
-                                  .out = widths.classes,
-                                  .kernel = 1,
-                                  .bias = false,
-                                  .precise = true});
+  final6_ = add<Conv>(
+      *this, "final.6",
+      ConvOptions{.in = widths.pyramid, .out = widths.classes, .kernel = 1, .bias = false, .precise = true});
 }
 
 at::Tensor DeepLabV3Plus::pyramid(const at::Tensor& x) {

@@ -1,15 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "src/networks/device_ops.h"
 
-#include <limits>
-
-#include <ATen/TensorOperators.h>
-#include <ATen/ops/addcmul.h>
-#include <ATen/ops/clamp_max.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/empty_like.h>
-#include <ATen/ops/rsqrt.h>
-#include <ATen/ops/var_mean.h>
 
 #include "src/networks/channels_last.h"
 #include "src/networks/compute.h"
@@ -17,21 +10,41 @@
 namespace anomaly::device_ops {
 namespace {
 
-// N x C (or C) beside N x C x H x W.
-at::Tensor beside(const at::Tensor& per_channel) {
-  return per_channel.to(at::kFloat).view({-1, per_channel.size(-1), 1, 1});
-}
-
 at::Tensor as_activation(const at::Tensor& x) {
   return channels_last(x.to(current_compute().type));
+}
+
+// activation((x * scale + shift) * (1 + gamma) + beta), scale and shift N x C or C; gamma_beta may be
+// undefined.
+at::Tensor modulated(const at::Tensor& x, const at::Tensor& scale, const at::Tensor& shift,
+                     const at::Tensor& gamma_beta, Activation activation) {
+  const Compute& compute = current_compute();
+  const at::Tensor in = as_activation(x), scales = scale.contiguous(), shifts = shift.contiguous();
+  at::Tensor out = at::empty_like(in);
+  AnomalyCudaModulate arguments{};
+  arguments.type = cuda_type(compute.type);
+  arguments.x = in.const_data_ptr();
+  arguments.gamma_beta = gamma_beta.defined() ? gamma_beta.const_data_ptr() : nullptr;
+  arguments.scale = scales.const_data_ptr<float>();
+  arguments.shift = shifts.const_data_ptr<float>();
+  arguments.per_picture = scale.dim() == 2 ? 1 : 0;
+  arguments.activation = activation == Activation::SELU ? kAnomalySelu : kAnomalyLeaky;
+  arguments.slope = activation == Activation::ReLU        ? 0.0f
+                    : activation == Activation::LeakyReLU ? static_cast<float>(kLeakySlope)
+                                                          : 1.0f;
+  arguments.out = out.mutable_data_ptr();
+  arguments.batch = static_cast<int>(in.size(0));
+  arguments.pixels = in.size(2) * in.size(3);
+  arguments.channels = static_cast<int>(in.size(1));
+  compute.check(compute.kernels->modulate(&arguments, compute.stream()), "a norm");
+  return out;
 }
 
 }  // namespace
 
 at::Tensor scale_shift(const at::Tensor& x, const at::Tensor& scale, const at::Tensor& shift,
                        Activation activation) {
-  return as_activation(
-      activate(at::addcmul(beside(shift), x.to(at::kFloat), beside(scale)), activation));
+  return modulated(x, scale, shift, {}, activation);
 }
 
 void gate_in_place(at::Tensor& x, const at::Tensor& gate, const at::Tensor& scale, const at::Tensor& shift) {
@@ -53,19 +66,28 @@ void gate_in_place(at::Tensor& x, const at::Tensor& gate, const at::Tensor& scal
 }
 
 std::pair<at::Tensor, at::Tensor> instance_scale_shift(const at::Tensor& x) {
-  constexpr double kEpsilon = 1e-5;
-  const auto [variance, mean] = at::var_mean(x.to(at::kFloat), at::IntArrayRef{2, 3}, false);
-  const at::Tensor scale = at::rsqrt(variance + kEpsilon);
-  return {scale, -mean * scale};
+  const Compute& compute = current_compute();
+  const at::Tensor in = as_activation(x);
+  const int64_t pixels = in.size(2) * in.size(3), strips = (pixels + kAnomalyStrip - 1) / kAnomalyStrip;
+  at::Tensor workspace = at::empty({in.size(0), strips, 2, in.size(1)}, compute.floats().dtype(at::kDouble));
+  at::Tensor scale = at::empty({in.size(0), in.size(1)}, compute.floats()), shift = at::empty_like(scale);
+  AnomalyCudaInstanceNorm arguments{};
+  arguments.type = cuda_type(compute.type);
+  arguments.x = in.const_data_ptr();
+  arguments.batch = static_cast<int>(in.size(0));
+  arguments.pixels = pixels;
+  arguments.channels = static_cast<int>(in.size(1));
+  arguments.epsilon = 1e-5;
+  arguments.workspace = workspace.mutable_data_ptr<double>();
+  arguments.scale = scale.mutable_data_ptr<float>();
+  arguments.shift = shift.mutable_data_ptr<float>();
+  compute.check(compute.kernels->instance_norm(&arguments, compute.stream()), "an instance norm");
+  return {scale, shift};
 }
 
 at::Tensor modulate(const at::Tensor& x, const at::Tensor& scale, const at::Tensor& shift,
                     const at::Tensor& gamma_beta, Activation activation) {
-  const int64_t channels = x.size(1);
-  const at::Tensor normalised = at::addcmul(beside(shift), x.to(at::kFloat), beside(scale));
-  const at::Tensor gamma = gamma_beta.narrow(1, 0, channels).to(at::kFloat),
-                   beta = gamma_beta.narrow(1, channels, channels).to(at::kFloat);
-  return as_activation(activate(normalised * (gamma + 1) + beta, activation));
+  return modulated(x, scale, shift, as_activation(gamma_beta), activation);
 }
 
 at::Tensor one_hot(const at::Tensor& ids, int64_t count, bool edges, int64_t channels, int64_t height,
@@ -110,10 +132,17 @@ at::Tensor pixelwise_depthwise(const at::Tensor& input, const at::Tensor& weight
 }
 
 at::Tensor correlation(const at::Tensor& a, const at::Tensor& b, bool mean) {
-  const at::Tensor product = a.to(at::kFloat) * b.to(at::kFloat);
-  at::Tensor out = mean ? product.mean(1, true) : product.sum(1, true);
-  if (current_compute().type == at::kHalf) out = at::clamp_max(out, std::numeric_limits<at::Half>::max());
-  return out.to(current_compute().type);
+  const Compute& compute = current_compute();
+  const at::Tensor one = as_activation(a), other = as_activation(b);
+  at::Tensor out = at::empty({one.size(0), 1, one.size(2), one.size(3)},
+                             compute.options().memory_format(at::MemoryFormat::ChannelsLast));
+  compute.check(
+      compute.kernels->correlation(cuda_type(compute.type), one.const_data_ptr(), other.const_data_ptr(),
+                                   static_cast<int>(one.size(0)), static_cast<int>(one.size(2)),
+                                   static_cast<int>(one.size(3)), static_cast<int>(one.size(1)), mean ? 1 : 0,
+                                   out.mutable_data_ptr(), compute.stream()),
+      "a correlation");
+  return out;
 }
 
 }  // namespace anomaly::device_ops

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// What stands between the convolutions, each in one pass over memory. For inference: no gradients, channels last
-// (made so where it is not); on the CPU float32. On a GPU see device_ops.h.
+// What stands between the convolutions, each in one pass over memory. For inference: no gradients, channels
+// last (made so where it is not); on the CPU float32. On a GPU see device_ops.h.
 #pragma once
 
 #include <ATen/core/Tensor.h>

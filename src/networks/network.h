@@ -63,10 +63,10 @@ class DissimilarityNetwork {
 
 // Builds network `name` ("segmentation", "encoder", "generator", "perceptual", "dissimilarity", "baseline")
 // of a bundle for inference where current_compute() says, channels last: it is run in a scope of the same
-// Compute, which decides device and type of its inputs and outputs. Every tensor of the architecture is present with its
-// shape and type, none is surplus; batch norms folded, spectral norms applied, half weights widened. Throws
-// Error(BadBundle) naming file and tensor, Error(BadSettings) where the bundle does not have the network.
-// `in` is the network's share of the architecture object.
+// Compute, which decides device and type of its inputs and outputs. Every tensor of the architecture is
+// present with its shape and type, none is surplus; batch norms folded, spectral norms applied, half weights
+// widened. Throws Error(BadBundle) naming file and tensor, Error(BadSettings) where the bundle does not have
+// the network. `in` is the network's share of the architecture object.
 std::shared_ptr<SegmentationNetwork> load_segmentation(const Bundle& bundle);
 std::shared_ptr<LatentEncoder> load_encoder(const Bundle& bundle);
 std::shared_ptr<GeneratorNetwork> load_generator(const Bundle& bundle);

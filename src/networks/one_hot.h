@@ -5,8 +5,8 @@
 
 namespace anomaly {
 
-// ids: N x h x w uint8. Returns N x channels x h x w, channels last: 1 in channel `id` where id < count, else 0.
-// float32 on the CPU, on a GPU of current_compute()'s type.
+// ids: N x h x w uint8. Returns N x channels x h x w, channels last: 1 in channel `id` where id < count, else
+// 0. float32 on the CPU, on a GPU of current_compute()'s type.
 at::Tensor one_hot(const at::Tensor& ids, int64_t count, int64_t channels);
 
 // One-hot of label ids (N x h x w uint8) as N x (count + 1) x h x w float32; the last channel is 1 where the

@@ -6,6 +6,7 @@
 #include <ATen/ops/empty_like.h>
 
 #include "kernels/depthwise_math.h"
+#include "src/networks/compute.h"
 #include "src/networks/pixelwise_depthwise_op.h"
 
 namespace anomaly {
@@ -18,7 +19,8 @@ constexpr int64_t kMinPart = 16;  // channels; narrower convolutions leave the v
 
 KernelPrediction::KernelPrediction(int64_t in, int64_t channels, int64_t pixels)
     : Conv(ConvOptions{.in = in, .out = kTaps * channels}), channels_(channels) {
-  const int64_t fitting = kPartBytes / (pixels * kTaps * static_cast<int64_t>(sizeof(float)));
+  const int64_t fitting =
+      kPartBytes / (pixels * kTaps * static_cast<int64_t>(c10::elementSize(current_compute().type)));
   part_ = std::clamp(fitting / kMinPart * kMinPart, kMinPart, std::max(kMinPart, channels));
 }
 

@@ -5,6 +5,8 @@
 #include <c10/cuda/CUDACachingAllocator.h>
 #include <c10/cuda/CUDAGuard.h>
 
+#include <vector>
+
 #include "src/engine/torch_cuda.h"
 
 namespace anomaly {
@@ -29,8 +31,9 @@ class Recorder final : public GraphRecorder {
       pools_.resize(static_cast<size_t>(compute.device.index()) + 1, {0, 0});
     c10::MempoolId_t& pool = pools_[static_cast<size_t>(compute.device.index())];
     if (pool == c10::MempoolId_t{0, 0}) pool = at::cuda::graph_pool_handle();
-    // Thread local: others may allocate meanwhile, as the threads that read frames do. All graphs of a recorder
-    // share their memory: they are replayed one after the other, and what one leaves is copied before the next.
+    // Thread local: others may allocate meanwhile, as the threads that read frames do. All graphs of a
+    // recorder share their memory: they are replayed one after the other, and what one leaves is copied
+    // before the next.
     graph->graph.capture_begin(pool, cudaStreamCaptureModeThreadLocal);
     try {
       work();
@@ -53,6 +56,7 @@ class Recorder final : public GraphRecorder {
 }  // namespace
 }  // namespace anomaly
 
-extern "C" __attribute__((visibility("default"))) anomaly::GraphRecorder* anomaly_torch_cuda_recorder(int abi) {
+extern "C" __attribute__((visibility("default"))) anomaly::GraphRecorder* anomaly_torch_cuda_recorder(
+    int abi) {
   return abi == anomaly::kTorchCudaAbi ? new anomaly::Recorder : nullptr;
 }

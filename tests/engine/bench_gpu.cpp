@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // What an engine on a GPU does in a second, as a line of a table. Frames are NV12 surfaces in device memory,
 // results stay there. usage: see kUsage.
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -29,12 +30,15 @@ namespace {
 
 constexpr char kUsage[] =
     "usage: bench_gpu engine|segmentation|matrix|bundle OPTION=VALUE...\n"
-    "  engine        frames a second from surfaces in device memory to finished maps there, memory, allocations\n"
+    "  engine        frames a second from surfaces in device memory to finished maps there, memory, "
+    "allocations\n"
     "  segmentation  the segmentation network alone, and its share of the matrix rate\n"
     "  matrix        the rate of one large matrix product\n"
     "  bundle        writes random weights of the published networks: bundle=FILE features=64\n"
-    "options: bundle=FILE device=cuda precision=auto batch=1 frames=50 warmup=8 height=0 width=0 (the bundle's)\n"
-    "         frame-width=1920 frame-height=1080 size=8192 (of the matrices) tflop=0 (of a frame, segmentation)\n";
+    "options: bundle=FILE device=cuda precision=auto batch=1 frames=50 warmup=8 height=0 width=0 (the "
+    "bundle's)\n"
+    "         frame-width=1920 frame-height=1080 size=8192 (of the matrices) tflop=0 (of a frame, "
+    "segmentation)\n";
 
 using Options = std::map<std::string, std::string>;
 
@@ -161,8 +165,10 @@ void bench_engine(const Bench& bench) {
   const Memory after = memory_of(compute);
   const ModelInfo& model = engine->model();
   std::printf(
-      "| %s, %s, batch %d (largest %d), %dx%d surface, segmentation %dx%d | %.2f ms a frame | %.1f frames/s | "
-      "GPU in use %.2f GiB, LibTorch %.2f GiB at most | %lld allocations of device memory after the first %d frames |\n",
+      "| %s, %s, batch %d (largest %d), %dx%d surface, segmentation %dx%d | %.2f ms a frame | %.1f frames/s "
+      "| "
+      "GPU in use %.2f GiB, LibTorch %.2f GiB at most | %lld allocations of device memory after the first %d "
+      "frames |\n",
       model.name.c_str(), model.precision.c_str(), batch, largest, surface.view.width, surface.view.height,
       width ? width : model.segmentation_width, height ? height : model.segmentation_height,
       1e3 * seconds / batch, batch / seconds, after.used_gib,
@@ -177,7 +183,8 @@ double matrix_rate(const Bench& bench, const Compute& compute) {
   const c10::Stream stream = new_stream(compute);
   const StreamScope scope(compute, stream);
   const int64_t size = bench.number("size", 8192);
-  const at::Tensor a = at::randn({size, size}, compute.options()), b = at::randn({size, size}, compute.options());
+  const at::Tensor a = at::randn({size, size}, compute.options()),
+                   b = at::randn({size, size}, compute.options());
   const int rounds = bench.number("frames", 50);
   at::matmul(a, b);
   wait_for(stream);
@@ -200,8 +207,8 @@ void bench_segmentation(const Bench& bench) {
   const StreamScope scope(compute, stream);
   const ComputeScope computing(compute);
   const auto network = load_segmentation(*bundle);
-  const at::Tensor image = at::randn({batch, 3, height, width}, compute.options())
-                               .contiguous(at::MemoryFormat::ChannelsLast);
+  const at::Tensor image =
+      at::randn({batch, 3, height, width}, compute.options()).contiguous(at::MemoryFormat::ChannelsLast);
   const int rounds = bench.number("frames", 50);
   for (int i = 0; i < 3; ++i) network->logits(image);
   wait_for(stream);
@@ -210,8 +217,9 @@ void bench_segmentation(const Bench& bench) {
   wait_for(stream);
   const double seconds = (now() - start) / rounds / static_cast<double>(batch);
   const double tflop = std::atof(bench.text("tflop", "0").c_str());
-  std::printf("| segmentation alone, batch %lld, %lldx%lld | %.2f ms a frame |", static_cast<long long>(batch),
-              static_cast<long long>(width), static_cast<long long>(height), 1e3 * seconds);
+  std::printf("| segmentation alone, batch %lld, %lldx%lld | %.2f ms a frame |",
+              static_cast<long long>(batch), static_cast<long long>(width), static_cast<long long>(height),
+              1e3 * seconds);
   if (tflop > 0)
     std::printf(" %.1f TFLOP/s, %.0f %% of the matrix rate of %.1f TFLOP/s |\n", tflop / seconds,
                 100 * tflop / seconds / rate, rate);
@@ -224,8 +232,8 @@ void write_bundle(const Bench& bench) {
   fixture::PublishedSizes sizes;
   sizes.features = features;
   sizes.latent = 4 * features;
-  sizes.map_height = 4 * features;
-  sizes.map_width = 8 * features;
+  sizes.map_height = std::max(64, 4 * features);  // the generator halves it six times
+  sizes.map_width = 2 * sizes.map_height;
   BundleInfo info = fixture::published_info(sizes);
   info.segmentation_height = 4 * sizes.map_height;
   info.segmentation_width = 4 * sizes.map_width;
@@ -239,7 +247,7 @@ int main(int argc, char** argv) {
   for (int i = 2; i < argc; ++i) {
     const char* equals = std::strchr(argv[i], '=');
     if (!equals) return std::fputs(kUsage, stderr), 2;
-    bench.options[std::string(argv[i], equals)] = equals + 1;
+    bench.options[std::string(argv[i], static_cast<size_t>(equals - argv[i]))] = equals + 1;
   }
   try {
     const std::string what = argc > 1 ? argv[1] : "";

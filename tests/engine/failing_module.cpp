@@ -17,7 +17,8 @@ int ensemble(const AnomalyCudaEnsemble* arguments, void* stream) {
   return faults.ensemble ? faults.ensemble.load() : emulated->ensemble(arguments, stream);
 }
 
-int ingest_rgb8(AnomalyCudaResampler* resampler, const anomaly::FrameView* frame, uint8_t* out, void* stream) {
+int ingest_rgb8(AnomalyCudaResampler* resampler, const anomaly::FrameView* frame, uint8_t* out,
+                void* stream) {
   return faults.ingest ? faults.ingest.load() : emulated->ingest_rgb8(resampler, frame, out, stream);
 }
 

@@ -8,7 +8,7 @@
 #include <cstring>
 #include <vector>
 
-#include <ATen/core/Tensor.h>
+#include <ATen/TensorOperators.h>
 
 #include "kernels/ingest.h"
 #include "kernels/pixel_format.h"
@@ -109,9 +109,12 @@ bool holds(const std::string& text, const char* part) {
 }  // namespace
 
 TEST(the_model_says_where_and_with_what_it_is_computed) {
-  CHECK_EQ(open("cuda")->model().device, "cuda:0 (emulated)");
-  CHECK_EQ(open("cuda", Precision::BFloat16)->model().precision, "bfloat16");
-  CHECK_EQ(open("cpu")->model().precision, "float32");
+  const auto model = [](const char* device, Precision precision = Precision::Auto) {
+    return open(device, precision)->model();
+  };
+  CHECK_EQ(model("cuda").device, "cuda:0 (emulated)");
+  CHECK_EQ(model("cuda", Precision::BFloat16).precision, "bfloat16");
+  CHECK_EQ(model("cpu").precision, "float32");
   CHECK_THROWS(open("cpu", Precision::Float16), Error, "is for GPUs");
 }
 
@@ -284,7 +287,8 @@ TEST(frames_in_the_wrong_place_are_refused) {
   auto gpu = open("cuda"), cpu = open("cpu");
   const Frame frame(PixelFormat::NV12, 96, 54, 5);
   CHECK_THROWS(gpu->ingest(frame.view, on_gpu(3), 0, 0), Error, "of GPU 3, and the engine computes on GPU 0");
-  CHECK_THROWS(cpu->ingest(frame.view, on_gpu(), 0, 0), Error, "and the engine computes on cpu: use device=cuda");
+  CHECK_THROWS(cpu->ingest(frame.view, on_gpu(), 0, 0), Error,
+               "and the engine computes on cpu: use device=cuda");
   CHECK_THROWS(gpu->ingest(frame.view, on_gpu(), 8, 8), Error, "outside 32 to 8192");
   FrameView broken = frame.view;
   broken.plane[1] = nullptr;

@@ -68,12 +68,15 @@ void check_case(const std::string& name, const std::string& picture, int64_t hei
     const double share = share_within(out.at(map), golden->tensor(map), 1);
     report(map, share, share >= tolerance.maps);
   }
-  const double error =
-      (out.at("anomaly").to(at::kDouble) - golden->tensor("anomaly").to(at::kDouble)).abs().mean().item<double>();
+  const double error = (out.at("anomaly").to(at::kDouble) - golden->tensor("anomaly").to(at::kDouble))
+                           .abs()
+                           .mean()
+                           .item<double>();
   report("anomaly's mean absolute error", error, error < tolerance.anomaly);
 }
 
-constexpr Tolerance kFloat32 = {0.999, 0.995, 2e-3}, kFloat16 = {0.995, 0, 1.5e-2}, kBFloat16 = {0.98, 0, 3e-2};
+constexpr Tolerance kFloat32 = {0.999, 0.995, 2e-3}, kFloat16 = {0.995, 0, 1.5e-2},
+                    kBFloat16 = {0.98, 0, 3e-2};
 
 void small(Precision precision, const Tolerance& tolerance) {
   check_case("full_256x512", "dashcam_frame100", 256, 512, precision, tolerance);

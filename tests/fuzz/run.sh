@@ -4,7 +4,7 @@
 #
 # usage: tests/fuzz/run.sh [--build DIR] [--no-build] (MINUTES | --runs N) [TARGET...]
 #   TARGET    bundle: safetensors, JSON, description of a bundle      meta: serialised metadata
-#             ingest: format, size, strides, offsets, crop of a frame (default: all)
+#             ingest: format, size, strides, offsets, crop of a frame      nvmm: surfaces of a buffer (default: all)
 #   MINUTES   for each target; --runs: that many inputs for each, the same ones every time
 #   --build   a configured build folder (default: build)
 # Prints TAP. A finding is left in DIR/tests/fuzz/findings; inputs that reached new code in DIR/tests/fuzz/found/TARGET. To
@@ -45,7 +45,7 @@ number=0 status=0
 echo "1..$#"
 for target in "$@"; do
   number=$((number + 1))
-  case $target in bundle) length=65536 ;; meta) length=4096 ;; ingest) length=128 ;; *) length=4096 ;; esac
+  case $target in bundle) length=65536 ;; meta) length=4096 ;; ingest) length=128 ;; nvmm) length=512 ;; *) length=4096 ;; esac
   options=(-max_len=$length -timeout=20 -rss_limit_mb=4096 -verbosity=1 -artifact_prefix="$work/findings/$target-")
   if [ -n "$runs" ]; then
     found=$scratch/$target

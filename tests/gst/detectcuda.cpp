@@ -135,7 +135,9 @@ struct Shared {
     pipeline = gst_pipeline_new(nullptr);
     GError* error = nullptr;
     GstElement* source = gst_parse_bin_from_description(
-        "videotestsrc num-buffers=1 ! video/x-raw,format=NV12,width=64,height=48 ! cudaupload", TRUE, &error);
+        "videotestsrc num-buffers=1 ! video/x-raw,format=NV12,width=64,height=48 ! cudaupload ! "
+        "capsfilter caps=\"video/x-raw(memory:CUDAMemory)\"",
+        TRUE, &error);
     fail_unless(source != nullptr, "%s", error ? error->message : "");
     sink = gst_element_factory_make("fakesink", nullptr);
     g_object_set(sink, "enable-last-sample", TRUE, nullptr);
@@ -368,7 +370,7 @@ GST_START_TEST(test_element_on_the_processor) {
   GError* failure = nullptr;
   const std::string launch =
       "videotestsrc num-buffers=2 ! video/x-raw,format=NV12,width=96,height=54 ! cudaupload ! "
-      "anomalydetect device=cpu model=\"" +
+      "video/x-raw(memory:CUDAMemory) ! anomalydetect device=cpu model=\"" +
       test_bundle() + "\" ! fakesink";
   GstElement* pipeline = gst_parse_launch(launch.c_str(), &failure);
   fail_unless(failure == nullptr, "%s", failure ? failure->message : "");
@@ -393,7 +395,7 @@ GST_END_TEST;
 GST_START_TEST(test_system_memory_comes_first) {
   GError* failure = nullptr;
   const std::string launch =
-      "videotestsrc num-buffers=1 ! video/x-raw,format=NV12,width=96,height=54 ! cudaupload ! cudadownload ! "
+      "videotestsrc num-buffers=1 ! video/x-raw,format=NV12,width=96,height=54 ! cudaupload ! "
       "anomalydetect name=detect device=cpu model=\"" +
       test_bundle() + "\" ! fakesink";
   GstElement* pipeline = gst_parse_launch(launch.c_str(), &failure);
@@ -418,6 +420,9 @@ static Suite* detectcuda_suite(void) {
   TCase* tests = tcase_create("general");
   suite_add_tcase(suite, tests);
   test_load_plugin();
+  // Before the suite forks: the driver's library, and what knows of its memory.
+  g_assert_true(gst_cuda_load_library());
+  gst_cuda_memory_init_once();
   tcase_add_test(tests, test_mapped_where_it_lies);
   tcase_add_test(tests, test_written_where_it_lies);
   tcase_add_test(tests, test_foreign_context);

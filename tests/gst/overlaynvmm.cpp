@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <functional>
+#include <iterator>
 #include <memory>
 #include <string>
 #include <utility>
@@ -19,7 +20,7 @@ namespace {
 
 using anomaly::nvmm::MemoryType;
 
-constexpr gint kWidth = 246, kHeight = 182;
+constexpr gint kWidth = 150, kHeight = 230;  // high enough for labels
 const char* const kStyles[] = {"", "opacity=1 contours=true score-bar=true legend=true",
                                "mode=map legend=true boxes=false",
                                "threshold=0.9 colormap=bone boxes=true labels=false"};
@@ -83,8 +84,8 @@ GstAnomalyMeta* add_meta(GstBuffer* buffer, guint surface, guint seed) {
   for (gint i = 0; i < 4; ++i) {
     GstAnomalyRegion region = {};
     region.id = static_cast<guint>(i + 1);
-    region.x = 70 * i - 15;
-    region.y = 31 * i + 10 * static_cast<gint>(seed % 5);
+    region.x = 45 * i - 15;
+    region.y = 51 * i + 10 * static_cast<gint>(seed % 5);
     region.width = 61;
     region.height = 47;
     region.area = 99;
@@ -132,7 +133,7 @@ void fail_unless_clean_between(const GstVideoInfo& info, NvmmBatch& batch, size_
       std::memset(rest.data() + planes.offset[i] + size_t{planes.pitch[i]} * static_cast<size_t>(row), 0xa5,
                   static_cast<size_t>(anomaly::plane_row_bytes(format, i, info.width)));
   for (size_t i = 0; i < rest.size(); ++i)
-    fail_unless(rest[i] == 0xa5, "byte %u behind a row", static_cast<guint>(i));
+    if (rest[i] != 0xa5) fail("byte %u, of no row, was written", static_cast<guint>(i));
 }
 
 // Messages of that type, which it takes off the bus; *text: the first one's.
@@ -170,30 +171,38 @@ void fail_unless_told(const GstVideoInfo& info, const char* properties, GstBuffe
   gst_harness_teardown(harness);
 }
 
+void compare_everywhere(const std::string& format, uint32_t number, const char* style) {
+  const GstVideoInfo info = make_info(format.c_str(), kWidth, kHeight);
+  GstBuffer* frame = noise(info, 1);
+  GstBuffer* expected = drawn(info, style, gst_buffer_copy_deep(frame), 7);
+  for (const Where& where : kPlaces) {
+    const std::string what =
+        format + " memory " + std::to_string(static_cast<int>(where.memory)) + " " + style;
+    GstHarness* harness = nvmm_overlay(info, style);
+    NvmmBatch* batch = nullptr;
+    GstBuffer* buffer = nvmm_new(info, kind_of(where, number), {gst_buffer_ref(frame)}, &batch);
+    add_meta(buffer, 0, 7);
+    GstBuffer* out = gst_harness_push_and_pull(harness, buffer);
+    fail_unless(out == buffer, "%s", what.c_str());
+    fail_unless_surface(info, *batch, 0, expected, what);
+    fail_unless_clean_between(info, *batch, 0);
+    gst_buffer_unref(out);
+    gst_harness_teardown(harness);
+  }
+  gst_buffer_unref(expected);
+  gst_buffer_unref(frame);
+}
+
 }  // namespace
 
 GST_START_TEST(test_same_as_in_system_memory) {
-  for (const auto& [number, name] : color_formats())
-    for (const char* style : kStyles) {
-      const GstVideoInfo info = make_info(name.c_str(), kWidth, kHeight);
-      GstBuffer* frame = noise(info, 1);
-      GstBuffer* expected = drawn(info, style, gst_buffer_copy_deep(frame), 7);
-      for (const Where& where : kPlaces) {
-        GstHarness* harness = nvmm_overlay(info, style);
-        NvmmBatch* batch = nullptr;
-        GstBuffer* buffer = nvmm_new(info, kind_of(where, number), {gst_buffer_ref(frame)}, &batch);
-        add_meta(buffer, 0, 7);
-        GstBuffer* out = gst_harness_push_and_pull(harness, buffer);
-        fail_unless(out == buffer);
-        fail_unless_surface(info, *batch, 0, expected,
-                            name + " memory " + std::to_string(static_cast<int>(where.memory)) + " " + style);
-        fail_unless_clean_between(info, *batch, 0);
-        gst_buffer_unref(out);
-        gst_harness_teardown(harness);
-      }
-      gst_buffer_unref(expected);
-      gst_buffer_unref(frame);
-    }
+  size_t next = 0;
+  for (const auto& [number, name] : color_formats()) {
+    // One style a format, all of them of those that are met most.
+    const bool often = name == "NV12" || name == "RGBA";
+    for (size_t i = next++ % std::size(kStyles), left = often ? std::size(kStyles) : 1; left > 0; --left, ++i)
+      compare_everywhere(name, number, kStyles[i % std::size(kStyles)]);
+  }
 }
 GST_END_TEST;
 
@@ -210,6 +219,7 @@ GST_START_TEST(test_odd_sizes) {
     GstBuffer* buffer = nvmm_new(info, kind, {frame}, &batch);
     add_meta(buffer, 0, 7);
     GstBuffer* out = gst_harness_push_and_pull(harness, buffer);
+    fail_unless(out == buffer, "%s", name.c_str());
     fail_unless_surface(info, *batch, 0, expected, name);
     fail_unless_clean_between(info, *batch, 0);
     gst_buffer_unref(out);
@@ -236,6 +246,7 @@ GST_START_TEST(test_batch) {
     add_meta(buffer, 0, 10);
     add_meta(buffer, 3, 11);
     GstBuffer* out = gst_harness_push_and_pull(harness, buffer);
+    fail_unless(out == buffer, "memory %d", static_cast<int>(where.memory));
     for (size_t i = 0; i < 3; ++i) {
       fail_unless_surface(info, *batch, i, expected[i],
                           "memory " + std::to_string(static_cast<int>(where.memory)));
@@ -318,7 +329,7 @@ GST_START_TEST(test_side_by_side_is_refused) {
   gst_caps_set_features(caps, 0, gst_caps_features_new("memory:NVMM", nullptr));
   gst_harness_set_src_caps(harness, caps);
   std::string text;
-  fail_unless_equals_int(messages(bus, GST_MESSAGE_ERROR, &text), 1);
+  fail_unless(messages(bus, GST_MESSAGE_ERROR, &text) > 0);  // as often as the harness offers the caps
   fail_unless(text.find("NVMM") != std::string::npos && text.find("mode=blend") != std::string::npos, "%s",
               text.c_str());
   gst_element_set_bus(overlay, nullptr);

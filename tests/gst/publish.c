@@ -106,6 +106,33 @@ GST_START_TEST(test_running_time) {
 }
 GST_END_TEST;
 
+/* A batch of pictures is a line each, of one frame; several pieces of metadata of one picture are not. */
+GST_START_TEST(test_batch) {
+  GstHarness* harness = publish_new(path, "stream=s");
+  GstBuffer* buffer = frame_at(0);
+  for (guint i = 0; i < 2; i++) {
+    GstAnomalyMeta* meta = gst_buffer_add_anomaly_meta(buffer);
+    meta->surface = 2 * i;
+    meta->score = 0.25 + 0.5 * i;
+  }
+  passes(harness, buffer);
+  buffer = frame_at(0);
+  gst_buffer_add_anomaly_meta(buffer)->score = 0.5;
+  gst_buffer_add_anomaly_meta(buffer)->score = 0.75;
+  passes(harness, buffer);
+#define TIMES \
+  "\"pts\":0,\"running_time\":0,\"width\":64,\"height\":32,\"method\":null,\"model\":null,\"score\":"
+#define REST \
+  ",\"max\":0,\"mean\":0,\"share\":0,\"threshold\":0,\"age\":0,\"inference_ms\":0,\"regions\":[]}\n"
+  file_equals("{\"schema\":1,\"stream\":\"s\",\"frame\":0,\"surface\":0," TIMES "0.25" REST
+              "{\"schema\":1,\"stream\":\"s\",\"frame\":0,\"surface\":2," TIMES "0.75" REST
+              "{\"schema\":1,\"stream\":\"s\",\"frame\":1," TIMES "0.5" REST);
+#undef TIMES
+#undef REST
+  gst_harness_teardown(harness);
+}
+GST_END_TEST;
+
 GST_START_TEST(test_awkward_values) {
   GstHarness* harness = publish_new(path, "");
   GstElement* publisher = gst_harness_find_element(harness, "anomalypublish");
@@ -510,6 +537,7 @@ static Suite* anomalypublish_suite(void) {
   tcase_add_checked_fixture(tests, setup, teardown);
   tcase_add_test(tests, test_lines);
   tcase_add_test(tests, test_running_time);
+  tcase_add_test(tests, test_batch);
   tcase_add_test(tests, test_awkward_values);
   tcase_add_test(tests, test_floats_and_doubles);
   tcase_add_test(tests, test_many_regions);

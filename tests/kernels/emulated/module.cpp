@@ -15,6 +15,7 @@
 #include "kernels/cuda/heatmap.cu"
 #include "kernels/cuda/ingest.cu"
 #include "kernels/cuda/labels.cu"
+#include "kernels/cuda/modulate.cu"
 #include "kernels/cuda/paint.cu"
 #include "kernels/cuda/paint_program.cpp"
 #include "kernels/cuda/painter.cpp"
