@@ -40,7 +40,9 @@ constexpr const char* kUsage =
     "  --threads N        (default: what the machine has)\n"
     "  --stop-after N     leave each stage after N steps; a later run resumes\n"
     "  --partial          build on stages that are not complete\n"
-    "  --start BUNDLE     stages begin with that bundle's networks instead of random weights\n"
+    "  --start BUNDLE     stages begin with that bundle's networks instead of random weights; given again: "
+    "with\n"
+    "                     the mean of the bundles' weights\n"
     "  --bundle FILE      what the stage ensemble writes (default: NAME.safetensors in the work folder)\n"
     "  --evaluate BUNDLE  measures a bundle on the configuration's test frames, which no stage reads\n"
     "  --json FILE        the measures as JSON too\n"
@@ -52,7 +54,8 @@ constexpr const char* kUsage =
     "  --steps N          of --adapt (default 300)\n";
 
 struct Options {
-  std::string config, data, work, bundle, evaluate, json, calibrate, adapt, start;
+  std::string config, data, work, bundle, evaluate, json, calibrate, adapt;
+  std::vector<std::string> start;
   int threads = 0;
   int64_t stop_after = 0, steps = 300;
   bool partial = false;
@@ -98,7 +101,7 @@ Options parse(int argc, char** argv) {
     else if (argument == "--json")
       options.json = value();
     else if (argument == "--start")
-      options.start = value();
+      options.start.push_back(value());
     else if (argument == "--partial")
       options.partial = true;
     else if (argument[0] == '-')

@@ -6,6 +6,7 @@
 
 #include <cstdio>
 #include <fstream>
+#include <vector>
 
 #include "src/bundle/bundle.h"
 #include "src/error.h"
@@ -20,26 +21,35 @@ void seed_weights(uint64_t seed) {
 
 bool start_from_bundle(const Session& session, const std::string& name, torch::nn::Module& network) {
   if (session.start.empty()) return false;
-  const auto bundle = Bundle::open(session.start);
-  if (!bundle->has(name))
-    throw Error(ErrorKind::BadSettings, session.start + ": has no network \"" + name +
-                                            "\" to start from; train that stage without --start");
-  TensorSource source(*bundle, name);
   const at::NoGradGuard no_grad;
-  for (const auto& [key, tensor] : named_tensors(network)) tensor.copy_(source.take(key, tensor.sizes()));
-  source.finish();
+  const double share = 1 / static_cast<double>(session.start.size());
+  for (size_t i = 0; i < session.start.size(); ++i) {
+    const std::string& path = session.start[i];
+    const auto bundle = Bundle::open(path);
+    if (!bundle->has(name))
+      throw Error(ErrorKind::BadSettings,
+                  path + ": has no network \"" + name + "\" to start from; train that stage without --start");
+    TensorSource source(*bundle, name);
+    for (const auto& [key, tensor] : named_tensors(network)) {
+      const at::Tensor part = source.take(key, tensor.sizes()).mul_(share);
+      i == 0 ? tensor.copy_(part) : tensor.add_(part);
+    }
+    source.finish();
+  }
   return true;
 }
 
 std::string start_signature(const Session& session) {
   if (session.start.empty()) return "";
-  std::ifstream file(session.start, std::ios::binary);
   uint64_t digest = 0xcbf29ce484222325;  // FNV-1a
-  char buffer[65536];
-  while (file.read(buffer, sizeof buffer), file.gcount() > 0)
-    for (std::streamsize i = 0; i < file.gcount(); ++i)
-      digest = (digest ^ static_cast<unsigned char>(buffer[i])) * 0x100000001b3;
-  if (!file.eof()) throw Error(ErrorKind::Io, session.start + ": cannot be read");
+  std::vector<char> buffer(65536);
+  for (const std::string& path : session.start) {
+    std::ifstream file(path, std::ios::binary);
+    while (file.read(buffer.data(), static_cast<std::streamsize>(buffer.size())), file.gcount() > 0)
+      for (std::streamsize i = 0; i < file.gcount(); ++i)
+        digest = (digest ^ static_cast<unsigned char>(buffer[static_cast<size_t>(i)])) * 0x100000001b3;
+    if (!file.eof()) throw Error(ErrorKind::Io, path + ": cannot be read");
+  }
   char text[32];
   std::snprintf(text, sizeof text, "start:%016llx", static_cast<unsigned long long>(digest));
   return text;

@@ -14,11 +14,11 @@ namespace anomaly::train {
 
 // Networks built after this call start from the same weights every time.
 void seed_weights(uint64_t seed);
-// Copies the network of that name of the bundle that --start names, and returns whether it names one. Throws
-// Error(NotFound, BadBundle or BadSettings) where the bundle cannot be read, does not have the network, or
-// has it with other tensors or shapes than the configuration's.
+// Copies the network of that name of the bundle that --start names, the mean of several; returns whether it
+// names any. Throws Error(NotFound, BadBundle or BadSettings) where a bundle cannot be read, does not have
+// the network, or has it with other tensors or shapes than the configuration's.
 bool start_from_bundle(const Session& session, const std::string& name, torch::nn::Module& network);
-// What a checkpoint's signature says of the bundle: a digest of its bytes, "" where --start names none.
+// What a checkpoint's signature says of the bundle: a digest of their bytes, "" where --start names none.
 std::string start_signature(const Session& session);
 // Convolution weights channels last, as the pictures are.
 void to_channels_last(torch::nn::Module& network);

@@ -16,7 +16,8 @@ struct Session {
   std::string work;        // --work: checkpoints, previews, losses.csv
   bool partial = false;    // --partial: build on stages that are not complete
   int64_t stop_after = 0;  // --stop-after: leave a stage after that many steps (0: run to its end)
-  std::string start;       // --start: the bundle that new stages begin with (empty: from random weights)
+  // --start: the bundles that new stages begin with the mean of (none: with random weights).
+  std::vector<std::string> start;
   Groups groups;
   std::vector<Dataset> datasets;
 

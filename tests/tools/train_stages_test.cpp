@@ -130,7 +130,7 @@ TEST(a_stage_begins_with_a_bundles_networks) {
 
   // At a rate of nearly nothing the networks stay what the bundle holds.
   Session second = data.session("second");
-  second.start = path;
+  second.start = {path};
   second.config.stages = Json::parse(R"({
     "segmentation": {"steps": 2, "batch": 2, "learning_rate": 1e-12, "crop_height": 32, "crop_width": 64},
     "synthesis": {"steps": 2, "batch": 2, "learning_rate": 1e-12},
@@ -155,14 +155,35 @@ TEST(a_stage_begins_with_a_bundles_networks) {
   }
   CHECK_THROWS(train_baseline(second), Error, "has no network \"baseline\"");
 
-  second.start = "";  // a checkpoint remembers what it began with
+  second.start.clear();  // a checkpoint remembers what it began with
   CHECK_THROWS(train_segmentation(second), Error, "other settings");
   Session wider = data.session("wider");
-  wider.start = path;
+  wider.start = {path};
   wider.config.networks = Json::parse(R"({"segmentation": {"type": "compact-segmentation",
     "widths": [4, 6, 8, 8, 8], "blocks": [1, 1, 1], "decoder": 8, "head": 4}})");
   CHECK_THROWS(train_segmentation(wider), Error, "must be [6, 4, 3, 3]");
-  wider.start = data.folder + "/nowhere.safetensors";
+  // Of several: the mean.
+  Session other = data.session("other");
+  other.config.seed = 99;
+  other.config.stages = Json::parse(R"({"segmentation": {"steps": 1, "batch": 2, "learning_rate": 1e-12,
+    "crop_height": 32, "crop_width": 64}})");
+  train_segmentation(other);
+  const std::string another = other.work + "/segmentation.safetensors";
+  write_bundle(other, another, {"segmentation"}, {});
+  Session both = data.session("both");
+  both.config.stages = other.config.stages;
+  both.start = {path, another};
+  train_segmentation(both);
+  const std::string key = "fuse2.conv.weight";
+  const auto of = [&](const std::string& file) {
+    return Bundle::open(file)->file().tensor("segmentation." + key).to(at::kFloat);
+  };
+  CHECK(!of(path).allclose(of(another), 0, 1e-3));
+  CHECK(read_stage(both.checkpoint("segmentation"), "model." + key, true)
+            .at(0)
+            .second.allclose((of(path) + of(another)) / 2, 0, 1e-6));
+
+  wider.start = {data.folder + "/nowhere.safetensors"};
   CHECK_THROWS(train_segmentation(wider), Error, "nowhere.safetensors");
 }
 
