@@ -47,4 +47,22 @@ std::vector<float> rounded_to(const std::vector<float>& values) {
   return widened_all(narrowed_all<T>(values));
 }
 
+// What uncertainty_maps() reads; where it writes is the caller's to add. `logits`: on the device, channels
+// last.
+template <typename T>
+AnomalyCudaUncertainty uncertainty_of(const T* logits, int batch, int classes, int in_width, int in_height,
+                                      int out_width, int out_height, bool align_corners) {
+  AnomalyCudaUncertainty a{};
+  a.type = kTypeOf<T>;
+  a.logits = logits;
+  a.batch = batch;
+  a.classes = classes;
+  a.in_width = in_width;
+  a.in_height = in_height;
+  a.out_width = out_width;
+  a.out_height = out_height;
+  a.align_corners = align_corners;
+  return a;
+}
+
 }  // namespace check

@@ -116,16 +116,8 @@ void uncertainty(int batch, int classes, int in_width, int in_height, int width,
   DeviceArray<T>& in = const_cast<DeviceArray<T>&>(logits.device);
   DeviceArray<uint8_t> labels_out(count);
   DeviceArray<float> entropy_out(count), distance_out(count);
-  AnomalyCudaUncertainty a{};
-  a.type = kTypeOf<T>;
-  a.logits = in.data();
-  a.batch = batch;
-  a.classes = classes;
-  a.in_width = in_width;
-  a.in_height = in_height;
-  a.out_width = width;
-  a.out_height = height;
-  a.align_corners = align;
+  AnomalyCudaUncertainty a =
+      check::uncertainty_of(in.data(), batch, classes, in_width, in_height, width, height, align);
   a.labels = labels_out.data();
   a.entropy = entropy_out.data();
   a.distance = distance_out.data();
