@@ -1,44 +1,12 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "src/networks/compact_layers.h"
 
-#include <ATen/ops/conv2d.h>
 #include <ATen/ops/rsqrt.h>
-#include <ATen/ops/selu.h>
 #include <ATen/ops/upsample_bilinear2d.h>
 
 #include "src/networks/compute.h"
 
 namespace anomaly {
-
-namespace {
-
-constexpr int64_t kFewPixels = 256;
-
-at::Tensor activated_in_place(at::Tensor x, Activation activation) {
-  if (activation == Activation::ReLU) return x.relu_();
-  if (activation == Activation::SELU) return at::selu_(x);
-  return activate(x, activation);
-}
-
-}  // namespace
-
-InferenceConvolution::InferenceConvolution(const at::Tensor& weight, const at::Tensor& bias,
-                                           const ConvolutionGeometry& geometry, Activation activation)
-    : geometry_(geometry), activation_(activation) {
-  gpu_ = current_compute().gpu();
-  if (!gpu_) {
-    weight_ = weight.clone(at::MemoryFormat::ChannelsLast);
-    bias_ = bias.clone();
-  }
-  if (gpu_ || geometry.stride == 1) packed_ = FoldedConvolution(weight, bias, geometry, activation);
-}
-
-at::Tensor InferenceConvolution::operator()(const at::Tensor& x) const {
-  if (packed_.defined() && (gpu_ || x.size(2) * x.size(3) >= kFewPixels)) return packed_(x);
-  return activated_in_place(at::conv2d(x, weight_, bias_, geometry_.stride, geometry_.padding,
-                                       geometry_.dilation, geometry_.groups),
-                            activation_);
-}
 
 ConvNormImpl::ConvNormImpl(int64_t in, int64_t out, int64_t kernel, int64_t stride, bool relu, int64_t groups)
     : stride_(stride), padding_(kernel / 2), groups_(groups), relu_(relu) {
@@ -71,7 +39,7 @@ void ConvNormImpl::fold() {
   const at::Tensor weight = conv_->weight * scale.view({-1, 1, 1, 1});
   const at::Tensor bias = norm_->bias - norm_->running_mean * scale;
   const Activation activation = relu_ ? Activation::ReLU : Activation::None;
-  folded_ = InferenceConvolution(weight, bias, {stride_, padding_, 1, groups_}, activation);
+  folded_ = FoldedConvolution(weight, bias, {stride_, padding_, 1, groups_}, activation);
   labels_.fold(weight, bias, stride_, activation);
   unregister_module("conv");
   unregister_module("norm");
@@ -96,7 +64,7 @@ at::Tensor ConvActImpl::forward_labels(const at::Tensor& ids) {
 
 void ConvActImpl::fold() {
   const int64_t padding = weight.size(2) / 2;
-  folded_ = InferenceConvolution(weight.detach(), bias.detach(), {1, padding, 1}, activation_);
+  folded_ = FoldedConvolution(weight.detach(), bias.detach(), {1, padding, 1}, activation_);
   labels_.fold(weight.detach(), bias.detach(), 1, activation_);
 }
 

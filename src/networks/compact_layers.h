@@ -15,25 +15,6 @@
 
 namespace anomaly {
 
-// A convolution of the inference form. Weights that are laid out beforehand are the fastest on large maps;
-// with a stride of 2 or on a few pixels oneDNN may find no fast way for their layout (20 times slower for
-// some widths), so there the plain ones serve. On a GPU it is a FoldedConvolution throughout.
-class InferenceConvolution {
- public:
-  InferenceConvolution() = default;
-  InferenceConvolution(const at::Tensor& weight, const at::Tensor& bias, const ConvolutionGeometry& geometry,
-                       Activation activation);
-  bool defined() const { return weight_.defined() || packed_.defined(); }
-  at::Tensor operator()(const at::Tensor& x) const;
-
- private:
-  bool gpu_ = false;
-  FoldedConvolution packed_;
-  at::Tensor weight_, bias_;
-  ConvolutionGeometry geometry_;
-  Activation activation_ = Activation::None;
-};
-
 // Convolution without bias ("same" padding, an odd kernel), batch norm, and ReLU where `relu`.
 // Keys: conv.weight, norm.{weight,bias,running_mean,running_var}.
 class ConvNormImpl : public torch::nn::Module {
@@ -52,7 +33,7 @@ class ConvNormImpl : public torch::nn::Module {
  private:
   torch::nn::Conv2d conv_{nullptr};
   torch::nn::BatchNorm2d norm_{nullptr};
-  InferenceConvolution folded_;
+  FoldedConvolution folded_;
   LabelInput labels_;
   int64_t stride_, padding_, groups_;
   bool relu_;
@@ -71,7 +52,7 @@ class ConvActImpl : public torch::nn::Conv2dImpl {
   bool folded() const { return folded_.defined(); }
 
  private:
-  InferenceConvolution folded_;
+  FoldedConvolution folded_;
   LabelInput labels_;
   Activation activation_;
 };

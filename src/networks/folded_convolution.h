@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 
 #include <ATen/core/Tensor.h>
 
@@ -20,6 +21,8 @@ struct ConvolutionGeometry {
   int64_t stride = 1, padding = 0, dilation = 1, groups = 1;
 };
 
+class PackedWeights;
+
 class FoldedConvolution {
  public:
   FoldedConvolution() = default;
@@ -27,7 +30,7 @@ class FoldedConvolution {
   // where and as current_compute() says.
   FoldedConvolution(const at::Tensor& weight, const at::Tensor& bias, const ConvolutionGeometry& geometry,
                     Activation activation);
-  bool defined() const { return weight_.defined(); }
+  bool defined() const { return weight_.defined() || packed_; }
   // x: N x in x H x W, channels last. Returns channels last.
   at::Tensor operator()(const at::Tensor& x) const;
 
@@ -35,9 +38,9 @@ class FoldedConvolution {
   ConvolutionGeometry geometry_;
   Activation activation_ = Activation::None;
   at::Tensor weight_, bias_;
-  bool packed_ = false;  // weight_ is in oneDNN's own layout
-  bool gpu_ = false;     // weight_ is plain, on a GPU
-  bool cudnn_ = false;   // convolution, bias and ReLU are one call of cuDNN
+  std::shared_ptr<PackedWeights> packed_;  // weights in oneDNN's own layouts; weight_ is undefined then
+  bool gpu_ = false;                       // weight_ is plain, on a GPU
+  bool cudnn_ = false;                     // convolution, bias and ReLU are one call of cuDNN
 };
 
 }  // namespace anomaly
