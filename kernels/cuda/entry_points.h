@@ -58,6 +58,9 @@ int pixelwise_depthwise_backward(const float* grad_output, const float* input, c
 int gate(const AnomalyCudaGate* arguments, void* stream);
 int modulate(const AnomalyCudaModulate* arguments, void* stream);
 int instance_norm(const AnomalyCudaInstanceNorm* arguments, void* stream);
+int channel_peaks(AnomalyCudaType type, const void* x, int64_t pixels, int channels, float* peaks,
+                  void* stream);
+int fp8_patches(const AnomalyCudaFp8Patches* a, void* stream);
 int correlation(AnomalyCudaType type, const void* a, const void* b, int batch, int height, int width,
                 int channels, int mean, void* out, void* stream);
 int channel_difference(AnomalyCudaType type, const void* a, const void* b, int batch, int height, int width,

@@ -24,7 +24,7 @@
 #include "kernels/paint_list.h"
 
 // Raised with every change of the table or of its types.
-inline constexpr int kAnomalyCudaAbi = 2;
+inline constexpr int kAnomalyCudaAbi = 3;
 inline constexpr char kAnomalyCudaEntry[] = "anomaly_cuda_kernels";
 
 struct AnomalyCudaKernels {
@@ -106,6 +106,11 @@ struct AnomalyCudaKernels {
   int (*gate)(const AnomalyCudaGate* arguments, void* stream);
   int (*modulate)(const AnomalyCudaModulate* arguments, void* stream);
   int (*instance_norm)(const AnomalyCudaInstanceNorm* arguments, void* stream);
+
+  // fp8_patches.h, for pixels and patches of any type. x: pixels x channels; at most 2^31 - 1 pixels.
+  int (*channel_peaks)(AnomalyCudaType type, const void* x, int64_t pixels, int channels, float* peaks,
+                       void* stream);
+  int (*fp8_patches)(const AnomalyCudaFp8Patches* arguments, void* stream);
 
   // perceptual.h. a, b: batch x height x width x channels of `type`.
   int (*channel_difference)(AnomalyCudaType type, const void* a, const void* b, int batch, int height,

@@ -84,6 +84,15 @@ inline Bytes instance_norm(double pixels, int channels, int element) {
   return {in, in + 2 * 16 * channels * (pixels / 512)};
 }
 
+// The largest of each pixel's channels.
+inline Bytes channel_peaks(double pixels, int channels, int element) {
+  return once(pixels * (channels * element + 4));
+}
+// Taps beside each other in the input come from the caches. A byte a value, a scale a row.
+inline Bytes fp8_patches(double pixels, double rows, int channels, int taps, int element) {
+  return once(pixels * (channels * element + 4) + rows * (channels * taps + 4));
+}
+
 inline Bytes correlation(double pixels, int channels, int element) {
   return once(pixels * (2.0 * channels + 1) * element);
 }

@@ -11,6 +11,7 @@
 #include "kernels/cuda/depthwise_forward.cu"
 #include "kernels/cuda/device.cpp"
 #include "kernels/cuda/ensemble.cu"
+#include "kernels/cuda/fp8.cu"
 #include "kernels/cuda/gate.cu"
 #include "kernels/cuda/heatmap.cu"
 #include "kernels/cuda/ingest.cu"
