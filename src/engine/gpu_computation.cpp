@@ -99,8 +99,9 @@ class GpuComputing final : public Computing {
 
 class GpuComputation final : public Computation {
  public:
-  GpuComputation(std::shared_ptr<const Bundle> bundle, const std::string& device, Precision precision)
-      : framework_(bundle, device, precision),
+  GpuComputation(std::shared_ptr<const Bundle> bundle, const std::string& device,
+                 const EngineOptions& options)
+      : framework_(bundle, device, options.precision, options.trunk_precision),
         device_(cuda_index(device)),
         health_(std::make_shared<GpuHealth>(framework_.compute(), device_)),
         pinned_(BufferPool::create(
@@ -227,8 +228,8 @@ class GpuComputation final : public Computation {
 }  // namespace
 
 std::unique_ptr<Computation> make_gpu_computation(std::shared_ptr<const Bundle> bundle,
-                                                  const std::string& device, Precision precision) {
-  return std::make_unique<GpuComputation>(std::move(bundle), device, precision);
+                                                  const std::string& device, const EngineOptions& options) {
+  return std::make_unique<GpuComputation>(std::move(bundle), device, options);
 }
 
 }  // namespace anomaly

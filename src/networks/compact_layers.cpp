@@ -7,6 +7,7 @@
 #include <ATen/ops/upsample_bilinear2d.h>
 
 #include "src/networks/compute.h"
+#include "src/networks/fp8_convolution.h"
 
 namespace anomaly {
 
@@ -23,18 +24,21 @@ at::Tensor activated_in_place(at::Tensor x, Activation activation) {
 }  // namespace
 
 InferenceConvolution::InferenceConvolution(const at::Tensor& weight, const at::Tensor& bias,
-                                           const ConvolutionGeometry& geometry, Activation activation)
+                                           const ConvolutionGeometry& geometry, Activation activation,
+                                           bool trunk)
     : geometry_(geometry), activation_(activation) {
-  gpu_ = current_compute().gpu();
-  if (!gpu_) {
+  const Compute& compute = current_compute();
+  packed_alone_ = compute.gpu() || (trunk && compute.fp8_trunk && Fp8Convolution::fits(weight, geometry));
+  if (!packed_alone_) {
     weight_ = weight.clone(at::MemoryFormat::ChannelsLast);
     bias_ = bias.clone();
   }
-  if (gpu_ || geometry.stride == 1) packed_ = FoldedConvolution(weight, bias, geometry, activation);
+  if (packed_alone_ || geometry.stride == 1)
+    packed_ = FoldedConvolution(weight, bias, geometry, activation, trunk);
 }
 
 at::Tensor InferenceConvolution::operator()(const at::Tensor& x) const {
-  if (packed_.defined() && (gpu_ || x.size(2) * x.size(3) >= kFewPixels)) return packed_(x);
+  if (packed_alone_ || (packed_.defined() && x.size(2) * x.size(3) >= kFewPixels)) return packed_(x);
   return activated_in_place(at::conv2d(x, weight_, bias_, geometry_.stride, geometry_.padding,
                                        geometry_.dilation, geometry_.groups),
                             activation_);
@@ -63,7 +67,7 @@ void ConvNormImpl::fold() {
   const at::Tensor weight = conv_->weight * scale.view({-1, 1, 1, 1});
   const at::Tensor bias = norm_->bias - norm_->running_mean * scale;
   folded_ = InferenceConvolution(weight, bias, {stride_, padding_, 1, groups_},
-                                 relu_ ? Activation::ReLU : Activation::None);
+                                 relu_ ? Activation::ReLU : Activation::None, trunk_);
   unregister_module("conv");
   unregister_module("norm");
   conv_ = nullptr;
@@ -128,6 +132,18 @@ at::Tensor run_stage(const torch::nn::ModuleList& stage, at::Tensor x) {
     else
       x = block->as<InvertedResidual>()->forward(x);
   return x;
+}
+
+void mark_trunk(torch::nn::Module& part) {
+  for (const auto& module : part.modules())
+    if (auto* normed = module->as<ConvNormImpl>()) normed->of_trunk();
+}
+
+int64_t fp8_conv_norms(const torch::nn::Module& network) {
+  int64_t count = 0;
+  for (const auto& item : network.named_modules("", false))
+    if (const auto* normed = item.value()->as<ConvNormImpl>()) count += normed->fp8();
+  return count;
 }
 
 at::Tensor upsample_to(const at::Tensor& x, const at::Tensor& like, bool align_corners) {

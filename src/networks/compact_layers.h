@@ -16,17 +16,20 @@ namespace anomaly {
 
 // A convolution of the inference form. Weights that are laid out beforehand are the fastest on large maps;
 // with a stride of 2 or on a few pixels oneDNN may find no fast way for their layout (20 times slower for
-// some widths), so there the plain ones serve. On a GPU it is a FoldedConvolution throughout.
+// some widths), so there the plain ones serve. On a GPU, and with 8-bit products, it is a FoldedConvolution
+// throughout.
 class InferenceConvolution {
  public:
   InferenceConvolution() = default;
+  // trunk: see FoldedConvolution.
   InferenceConvolution(const at::Tensor& weight, const at::Tensor& bias, const ConvolutionGeometry& geometry,
-                       Activation activation);
+                       Activation activation, bool trunk = false);
   bool defined() const { return weight_.defined() || packed_.defined(); }
+  bool fp8() const { return packed_.fp8(); }
   at::Tensor operator()(const at::Tensor& x) const;
 
  private:
-  bool gpu_ = false;
+  bool packed_alone_ = false;  // whatever the size
   FoldedConvolution packed_;
   at::Tensor weight_, bias_;
   ConvolutionGeometry geometry_;
@@ -43,13 +46,16 @@ class ConvNormImpl : public torch::nn::Module {
   // Merges the batch norm's running statistics into the convolution; training is over for this layer.
   void fold();
   bool folded() const { return folded_.defined(); }
+  // Before fold(): see FoldedConvolution's `trunk`.
+  void of_trunk() { trunk_ = true; }
+  bool fp8() const { return folded_.fp8(); }
 
  private:
   torch::nn::Conv2d conv_{nullptr};
   torch::nn::BatchNorm2d norm_{nullptr};
   InferenceConvolution folded_;
   int64_t stride_, padding_, groups_;
-  bool relu_;
+  bool relu_, trunk_ = false;
 };
 TORCH_MODULE(ConvNorm);
 
@@ -98,6 +104,11 @@ torch::nn::ModuleList inverted_stage(int64_t in, int64_t out, int64_t count, int
                                      int64_t kernel);
 // Runs a stage of either kind.
 at::Tensor run_stage(const torch::nn::ModuleList& stage, at::Tensor x);
+
+// Marks every ConvNorm of a part of the segmentation as its trunk's.
+void mark_trunk(torch::nn::Module& part);
+// How many of the folded ConvNorms multiply 8-bit numbers.
+int64_t fp8_conv_norms(const torch::nn::Module& network);
 
 // Bilinear to the height and width of `like`; align_corners as PyTorch's.
 at::Tensor upsample_to(const at::Tensor& x, const at::Tensor& like, bool align_corners);

@@ -35,8 +35,8 @@ constexpr char kUsage[] =
     "  segmentation  the segmentation network alone, and its share of the matrix rate\n"
     "  matrix        the rate of one large matrix product\n"
     "  bundle        writes random weights of the published networks: bundle=FILE features=64\n"
-    "options: bundle=FILE device=cuda precision=auto batch=1 frames=50 warmup=8 height=0 width=0 (the "
-    "bundle's)\n"
+    "options: bundle=FILE device=cuda precision=auto trunk=same batch=1 frames=50 warmup=8 height=0 width=0 "
+    "(the bundle's)\n"
     "         frame-width=1920 frame-height=1080 size=8192 (of the matrices) tflop=0 (of a frame, "
     "segmentation)\n";
 
@@ -57,11 +57,12 @@ struct Bench {
     out.bundle = text("bundle", "");
     out.device = text("device", "cuda");
     out.precision = precision_from_string(text("precision", "auto"));
+    out.trunk_precision = trunk_precision_from_string(text("trunk", "same"));
     return out;
   }
   Compute compute() const {
     const EngineOptions wanted = engine_options();
-    return compute_on(resolve_device(wanted.device), wanted.precision);
+    return compute_on(resolve_device(wanted.device), wanted.precision, wanted.trunk_precision);
   }
 };
 
@@ -165,13 +166,14 @@ void bench_engine(const Bench& bench) {
   const Memory after = memory_of(compute);
   const ModelInfo& model = engine->model();
   std::printf(
-      "| %s, %s, batch %d (largest %d), %dx%d surface, segmentation %dx%d | %.2f ms a frame | %.1f frames/s "
+      "| %s, %s, trunk %s, batch %d (largest %d), %dx%d surface, segmentation %dx%d | %.2f ms a frame | %.1f "
+      "frames/s "
       "| "
       "GPU in use %.2f GiB, LibTorch %.2f GiB at most | %lld allocations of device memory after the first %d "
       "frames |\n",
-      model.name.c_str(), model.precision.c_str(), batch, largest, surface.view.width, surface.view.height,
-      width ? width : model.segmentation_width, height ? height : model.segmentation_height,
-      1e3 * seconds / batch, batch / seconds, after.used_gib,
+      model.name.c_str(), model.precision.c_str(), model.trunk_precision.c_str(), batch, largest,
+      surface.view.width, surface.view.height, width ? width : model.segmentation_width,
+      height ? height : model.segmentation_height, 1e3 * seconds / batch, batch / seconds, after.used_gib,
       static_cast<double>(after.reserved_peak) / (1 << 30),
       static_cast<long long>(after.allocations - before.allocations), 1 + warm_up * batch);
   std::fprintf(stderr, "warm-up %.1f s, on %s\n", now() - first - seconds * frames, model.device.c_str());
