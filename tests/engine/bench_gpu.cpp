@@ -219,9 +219,9 @@ void bench_segmentation(const Bench& bench) {
   wait_for(stream);
   const double seconds = (now() - start) / rounds / static_cast<double>(batch);
   const double tflop = std::atof(bench.text("tflop", "0").c_str());
-  std::printf("| segmentation alone, batch %lld, %lldx%lld | %.2f ms a frame |",
-              static_cast<long long>(batch), static_cast<long long>(width), static_cast<long long>(height),
-              1e3 * seconds);
+  std::printf("| segmentation alone, trunk %s, batch %lld, %lldx%lld | %.2f ms a frame |",
+              to_string(bench.engine_options().trunk_precision), static_cast<long long>(batch),
+              static_cast<long long>(width), static_cast<long long>(height), 1e3 * seconds);
   if (tflop > 0)
     std::printf(" %.1f TFLOP/s, %.0f %% of the matrix rate of %.1f TFLOP/s |\n", tflop / seconds,
                 100 * tflop / seconds / rate, rate);
