@@ -67,6 +67,7 @@ struct ConvOptions {
   bool spectral = false;    // weight = weight_orig / (u' W v), W reshaped to (out, rest)
   bool transposed = false;  // kernel == stride, no padding
   bool precise = false;     // folded for a GPU: in float32, whatever current_compute()'s type
+  bool defers = false;      // folded for a GPU: without the activation, which the output's reader applies
 };
 
 // A convolution with what follows it: a batch norm (registered elsewhere under its own name) and an
@@ -81,6 +82,8 @@ class Conv : public Layer {
   at::Tensor forward(const at::Tensor& x);
   const ConvOptions& options() const { return options_; }
   bool frozen() const { return frozen_; }
+  // Whether the activation is left to the output's reader (ConvOptions::defers).
+  bool deferring() const { return deferring_; }
   void initialise() override;
   void freeze() override;
 
@@ -98,7 +101,7 @@ class Conv : public Layer {
   Activation activation_;
   std::shared_ptr<BatchNorm> norm_;
   std::shared_ptr<Conv> absorbed_;
-  bool is_absorbed_ = false;
+  bool is_absorbed_ = false, deferring_ = false;
   at::Tensor weight_, weight_u_, weight_v_, bias_;
   FoldedConvolution folded_;
 };
