@@ -195,13 +195,13 @@ struct PixelColumnsKernel : QuadGrid {
     Rgbx p[4] = {};
     if (quads) {
       filter_quad(y, in + static_cast<std::ptrdiff_t>(filter.first[y]) * width + x, p);
-      return sink.write(begin, here, p);
-    }
-    ANOMALY_UNROLL
-    for (int i = 0; i < 4; ++i) {
-      if (i < here)
-        p[i] = filtered(filter, y, in + static_cast<std::ptrdiff_t>(filter.first[y]) * width + x, width);
-      if (++x == width) x = 0, ++y;
+    } else {
+      ANOMALY_UNROLL
+      for (int i = 0; i < 4; ++i) {
+        if (i < here)
+          p[i] = filtered(filter, y, in + static_cast<std::ptrdiff_t>(filter.first[y]) * width + x, width);
+        if (++x == width) x = 0, ++y;
+      }
     }
     sink.write(begin, here, p);
   }
