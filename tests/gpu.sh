@@ -113,10 +113,13 @@ done
 step bench engine bundle="$published" batch="$batch" "${full[@]}"
 # From compute capability 8.9 on; an older GPU says so.
 step bench engine bundle="$published" trunk=fp8 batch=1 "${full[@]}"
-# 11.65 TFLOP: counted for 1024x2048.
-step bench segmentation bundle="$published" $([ -n "$emulated" ] || echo tflop=11.65) "${full[@]}" "${matrix[@]}"
-step bench segmentation bundle="$published" trunk=fp8 $([ -n "$emulated" ] || echo tflop=11.65) "${full[@]}" "${matrix[@]}"
+step bench segmentation bundle="$published" "${full[@]}" "${matrix[@]}"
+step bench segmentation bundle="$published" trunk=fp8 "${full[@]}" "${matrix[@]}"
 step bench engine bundle="$root/models/compact.safetensors" "${compact[@]}"
+echo
+echo "| operations of a frame at the reference size | counted from shapes |"
+echo "| --- | --- |"
+step bench flops
 if [ -x "$build/tests/kernels/bench_cuda" ]; then
   echo
   step "$build/tests/kernels/bench_cuda"

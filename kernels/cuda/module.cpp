@@ -68,7 +68,6 @@ constexpr AnomalyCudaKernels kKernels = {
     .statistics_create = statistics_create,
     .statistics_destroy = statistics_destroy,
     .map_statistics = map_statistics,
-    .blend_heatmap = blend_heatmap,
     .painter_create = painter_create,
     .painter_destroy = painter_destroy,
     .paint = paint,

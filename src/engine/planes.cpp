@@ -57,8 +57,7 @@ Plane named_plane(const FrameTensors& tensors, const Kind& kind) {
 }
 
 MapStatistics statistics_of(const Request& request, const ComputedFrame& frame) {
-  const FrameTensors& tensors = frame.download ? frame.for_statistics : frame.tensors;
-  const Plane map = named_plane(tensors, kScores), labels = named_plane(tensors, kLabels);
+  const Plane map = named_plane(frame.tensors, kScores), labels = named_plane(frame.tensors, kLabels);
   StatisticsQuery query;
   query.frame_width = request.frame.frame_width;
   query.frame_height = request.frame.frame_height;

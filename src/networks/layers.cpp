@@ -213,7 +213,8 @@ void Conv::freeze() {
     Compute compute = current_compute();
     if (options_.precise) compute.type = at::kFloat;
     const ComputeScope scope(compute);
-    folded_ = FoldedConvolution(weight, bias, where, activation_, options_.trunk);
+    deferring_ = options_.defers && compute.gpu();
+    folded_ = FoldedConvolution(weight, bias, where, deferring_ ? Activation::None : activation_, options_.trunk);
   }
   norm_.reset();
   absorbed_.reset();

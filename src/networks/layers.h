@@ -68,6 +68,7 @@ struct ConvOptions {
   bool transposed = false;  // kernel == stride, no padding
   bool precise = false;     // folded for a GPU: in float32, whatever current_compute()'s type
   bool trunk = false;       // see FoldedConvolution
+  bool defers = false;      // folded for a GPU: without the activation, which the output's reader applies
 };
 
 // A convolution with what follows it: a batch norm (registered elsewhere under its own name) and an
@@ -83,6 +84,8 @@ class Conv : public Layer {
   const ConvOptions& options() const { return options_; }
   bool frozen() const { return frozen_; }
   bool fp8() const { return folded_.fp8(); }
+  // Whether the activation is left to the output's reader (ConvOptions::defers).
+  bool deferring() const { return deferring_; }
   void initialise() override;
   void freeze() override;
 
@@ -100,7 +103,7 @@ class Conv : public Layer {
   Activation activation_;
   std::shared_ptr<BatchNorm> norm_;
   std::shared_ptr<Conv> absorbed_;
-  bool is_absorbed_ = false;
+  bool is_absorbed_ = false, deferring_ = false;
   at::Tensor weight_, weight_u_, weight_v_, bias_;
   FoldedConvolution folded_;
 };

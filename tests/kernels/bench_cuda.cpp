@@ -266,8 +266,7 @@ void bench_scores(const Sizes& s, const Table& table) {
   const auto element = static_cast<size_t>(s.element);
   const Memory logits(3 * s.map_pixels() * element), entropy(s.pixels()), distance(s.pixels()),
       perceptual(s.map_pixels()), map(4 * s.map_pixels()), share(4 * s.map_pixels()), bytes(s.map_pixels()),
-      labels(s.pixels()), figures(sizeof(AnomalyCudaFigures)),
-      frame(static_cast<size_t>(s.frame_width) * static_cast<size_t>(s.frame_height) * 3 / 2);
+      labels(s.pixels()), figures(sizeof(AnomalyCudaFigures));
   const AnomalyCudaMap large = {entropy.at<uint8_t>(), s.width, s.height};
   const AnomalyCudaEnsemble e{s.type,
                               logits.at(),
@@ -373,6 +372,7 @@ int main(int argc, char** argv) {
   bench_synthesis(sizes, table);
   bench_comparison(sizes, table);
   bench_scores(sizes, table);
+  bench::bench_painting(sizes.frame_width, sizes.frame_height, sizes.map_width, sizes.map_height, table);
   if (emulated && repeats > 0) std::printf("No GPU: the times above mean nothing.\n");
   return 0;
 }
