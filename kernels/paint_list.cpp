@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "kernels/paint_list.h"
 
+#include <algorithm>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -17,6 +18,10 @@ PaintStep* PaintList::add(PaintStep::Kind kind, const Rect& box) {
 
 void PaintList::heatmap(const Rect& area, const HeatmapStyle& style) {
   if (PaintStep* step = add(PaintStep::Kind::Heatmap, area)) step->heat = style;
+}
+
+void PaintList::contours(const Rect& area, const ContourStyle& style) {
+  if (PaintStep* step = add(PaintStep::Kind::Contours, area)) step->contours = style;
 }
 
 void PaintList::box(const Rect& box, int thickness, uint8_t r, uint8_t g, uint8_t b) {
@@ -46,6 +51,12 @@ void PaintList::mask(const Rect& at, std::vector<uint8_t> coverages, uint8_t r, 
   step->r = r, step->g = g, step->b = b;
 }
 
+bool PaintList::needs_map() const {
+  return std::any_of(steps_.begin(), steps_.end(), [](const PaintStep& step) {
+    return step.kind == PaintStep::Kind::Heatmap || step.kind == PaintStep::Kind::Contours;
+  });
+}
+
 void paint_steps(const MutableFrameView& frame, const PaintStep* steps, size_t count, const ScoreMap& map) {
   for (size_t i = 0; i < count; ++i) {
     const PaintStep& s = steps[i];
@@ -61,6 +72,9 @@ void paint_steps(const MutableFrameView& frame, const PaintStep* steps, size_t c
         break;
       case PaintStep::Kind::Mask:
         blend_mask(frame, s.box.x, s.box.y, s.mask, s.box.width, s.box.height, s.r, s.g, s.b);
+        break;
+      case PaintStep::Kind::Contours:
+        draw_contours(frame, map.values, map.width, map.height, s.box, s.contours);
         break;
     }
   }

@@ -53,6 +53,14 @@ ANOMALY_HD inline float interpolate(float a, float b, float weight) {
   return a + (b - a) * weight;
 }
 
+// The score of a pixel that falls between those samples of a map `width` samples wide.
+ANOMALY_HD inline float map_score(const float* map, int width, const Between& across, const Between& down) {
+  const float* upper = map + static_cast<std::ptrdiff_t>(down.first) * width;
+  const float* lower = map + static_cast<std::ptrdiff_t>(down.second) * width;
+  return interpolate(interpolate(upper[across.first], lower[across.first], down.weight),
+                     interpolate(upper[across.second], lower[across.second], down.weight), across.weight);
+}
+
 // The colour map's entry for a score, -1 where it is below the threshold or NaN.
 ANOMALY_HD inline int16_t heat_level(float score, float threshold) {
   const float limited = score < 0 ? 0 : score > 1 ? 1 : score;

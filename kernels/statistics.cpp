@@ -38,11 +38,7 @@ void check(const float* map, int map_width, int map_height, const uint8_t* label
   demand("anomaly map", map_width, map_height);
   demand("frame", q.frame_width, q.frame_height);
   if (labels) demand("label map", label_width, label_height);
-  if (q.mask && (q.mask->width != q.frame_width || q.mask->height != q.frame_height ||
-                 q.mask->counts.size() != static_cast<size_t>(q.frame_width) * q.frame_height))
-    throw std::invalid_argument("a mask of " + std::to_string(q.mask->width) + "x" +
-                                std::to_string(q.mask->height) + " for a frame of " +
-                                std::to_string(q.frame_width) + "x" + std::to_string(q.frame_height));
+  if (q.mask) check_mask(*q.mask, q.frame_width, q.frame_height);
   if (q.classes.any() && !labels) throw std::invalid_argument("a choice of classes needs a label map");
 }
 
@@ -156,6 +152,14 @@ void count_classes(const Part& part, const ClassSet& classes, const uint8_t* lab
 }
 
 }  // namespace
+
+void check_mask(const PixelMask& mask, int frame_width, int frame_height) {
+  if (mask.width != frame_width || mask.height != frame_height ||
+      mask.counts.size() != static_cast<size_t>(frame_width) * static_cast<size_t>(frame_height))
+    throw std::invalid_argument("a mask of " + std::to_string(mask.width) + "x" +
+                                std::to_string(mask.height) + " for a frame of " +
+                                std::to_string(frame_width) + "x" + std::to_string(frame_height));
+}
 
 MapStatistics map_statistics(const float* map, int map_width, int map_height, const uint8_t* labels,
                              int label_width, int label_height, const StatisticsQuery& query) {

@@ -61,6 +61,9 @@ struct StatisticsQuery {
   bool with_runs = false;  // fill `runs`
 };
 
+// Throws std::invalid_argument where the mask is not of that size.
+void check_mask(const PixelMask& mask, int frame_width, int frame_height);
+
 // More regions than these are not listed: the largest stay. They still count in `share`.
 inline constexpr int kMaxRegions = 1000;
 

@@ -111,9 +111,15 @@ for precision in $([ -n "$emulated" ] && echo float32 || echo bfloat16 float16 f
   step bench engine bundle="$published" precision="$precision" batch=1 "${full[@]}"
 done
 step bench engine bundle="$published" batch="$batch" "${full[@]}"
-# 11.65 TFLOP: counted for 1024x2048.
-step bench segmentation bundle="$published" $([ -n "$emulated" ] || echo tflop=11.65) "${full[@]}" "${matrix[@]}"
+# From compute capability 8.9 on; an older GPU says so.
+step bench engine bundle="$published" trunk=fp8 batch=1 "${full[@]}"
+step bench segmentation bundle="$published" "${full[@]}" "${matrix[@]}"
+step bench segmentation bundle="$published" trunk=fp8 "${full[@]}" "${matrix[@]}"
 step bench engine bundle="$root/models/compact.safetensors" "${compact[@]}"
+echo
+echo "| operations of a frame at the reference size | counted from shapes |"
+echo "| --- | --- |"
+step bench flops
 if [ -x "$build/tests/kernels/bench_cuda" ]; then
   echo
   step "$build/tests/kernels/bench_cuda"

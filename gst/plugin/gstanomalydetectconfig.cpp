@@ -62,6 +62,16 @@ GType precision_type() {
   return type;
 }
 
+GType trunk_precision_type() {
+  static const GEnumValue values[] = {
+      {static_cast<int>(TrunkPrecision::Same), "The numbers of all other networks", "same"},
+      {static_cast<int>(TrunkPrecision::Fp8), "8-bit numbers, on GPUs that multiply them; slow on the CPU",
+       "fp8"},
+      {0, nullptr, nullptr}};
+  static const GType type = plugin_type(g_enum_register_static("GstAnomalyDetectTrunkPrecision", values));
+  return type;
+}
+
 GType maps_type() {
   static const GFlagsValue values[] = {{kMapLabels, "Class of each pixel (train ids)", "labels"},
                                        {kMapEntropy, "Softmax entropy", "entropy"},
@@ -129,6 +139,12 @@ void install_detect_properties(GObjectClass* klass) {
               "precision", "Precision",
               "The numbers that networks compute with. One that the device does not have is an error",
               precision_type(), static_cast<int>(Precision::Auto), ready));
+  install(
+      PROP_TRUNK_PRECISION,
+      g_param_spec_enum("trunk-precision", "Trunk precision",
+                        "What the segmentation's trunk multiplies. One that the device or the bundle does "
+                        "not have is an error",
+                        trunk_precision_type(), static_cast<int>(TrunkPrecision::Same), ready));
   install(PROP_METHOD, g_param_spec_enum("method", "Method", "How pixels are scored", method_type(),
                                          kBundlesMethod, ready));
   install(PROP_ENSEMBLE_WEIGHTS,
@@ -196,6 +212,9 @@ bool set_detect_property(DetectConfig& config, guint id, const GValue* value, st
       return true;
     case PROP_PRECISION:
       config.precision = g_value_get_enum(value);
+      return true;
+    case PROP_TRUNK_PRECISION:
+      config.trunk_precision = g_value_get_enum(value);
       return true;
     case PROP_METHOD:
       config.method = g_value_get_enum(value);
@@ -268,6 +287,9 @@ bool get_detect_property(const DetectConfig& config, guint id, GValue* value) {
       return true;
     case PROP_PRECISION:
       g_value_set_enum(value, config.precision);
+      return true;
+    case PROP_TRUNK_PRECISION:
+      g_value_set_enum(value, config.trunk_precision);
       return true;
     case PROP_METHOD:
       g_value_set_enum(value, config.method);

@@ -20,6 +20,7 @@ enum DetectProperty : guint {
   PROP_MODEL,
   PROP_DEVICE,
   PROP_PRECISION,
+  PROP_TRUNK_PRECISION,
   PROP_METHOD,
   PROP_ENSEMBLE_WEIGHTS,
   PROP_NORMALIZATION,
@@ -41,6 +42,7 @@ struct DetectConfig {
   std::string model;
   std::string device = "auto";
   int precision = 0;             // Precision
+  int trunk_precision = 0;       // TrunkPrecision
   int method = -1;               // Method, or -1 = the bundle's
   std::vector<double> ensemble;  // empty = the bundle's
   int normalization = 0, latent = 0;

@@ -11,6 +11,7 @@ std::shared_ptr<const DetectModel> open_detect_model(const DetectConfig& config)
   options.device = config.device;
   options.threads = config.threads;
   options.precision = static_cast<Precision>(config.precision);
+  options.trunk_precision = static_cast<TrunkPrecision>(config.trunk_precision);
   auto model = std::make_shared<DetectModel>();
   model->share = EngineRegistry::of_process().share(options, config.streams.engine_id, config.streams.caller);
   model->engine = std::shared_ptr<Engine>(model->share, &model->share->engine());

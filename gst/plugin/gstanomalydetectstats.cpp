@@ -29,6 +29,8 @@ void DetectStats::model(const ModelInfo& model, const char* method,
   path_ = model.path;
   license_ = model.license;
   device_ = model.device;
+  precision_ = model.precision;
+  trunk_precision_ = model.trunk_precision;
   method_ = method;
 }
 
@@ -99,7 +101,8 @@ GstStructure* DetectStats::to_structure() const {
       computed_, "skipped", G_TYPE_UINT64, skipped_, "late", G_TYPE_UINT64, late_, "mean-inference-ms",
       G_TYPE_DOUBLE, computed_ ? inference_sum_ms_ / computed_ : 0.0, "last-inference-ms", G_TYPE_DOUBLE,
       inference_last_ms_, "model", G_TYPE_STRING, model_.c_str(), "model-path", G_TYPE_STRING, path_.c_str(),
-      "license", G_TYPE_STRING, license_.c_str(), "device", G_TYPE_STRING, device_.c_str(), "method",
+      "license", G_TYPE_STRING, license_.c_str(), "device", G_TYPE_STRING, device_.c_str(), "precision",
+      G_TYPE_STRING, precision_.c_str(), "trunk-precision", G_TYPE_STRING, trunk_precision_.c_str(), "method",
       G_TYPE_STRING, method_.c_str(), "map-buffers", G_TYPE_UINT64, maps_ ? maps_->allocated() : map_buffers_,
       "engine-users", G_TYPE_UINT, share ? static_cast<guint>(share->users()) : 0u, "mean-batch",
       G_TYPE_DOUBLE, computed_ ? static_cast<double>(batches_sum_) / static_cast<double>(computed_) : 0.0,

@@ -50,7 +50,7 @@ class DetectStats {
   std::shared_ptr<const BufferMemory> maps_;  // from start to stop
   guint64 map_buffers_ = 0;                   // of the last run
   std::weak_ptr<EngineShare> share_;          // from start to stop
-  std::string model_, path_, license_, device_, method_;
+  std::string model_, path_, license_, device_, precision_, trunk_precision_, method_;
 };
 
 }  // namespace anomaly

@@ -31,9 +31,8 @@ struct OverlayStyle {
 bool draws(const GstAnomalyMeta& meta, const OverlayStyle& style);
 
 // Lists heatmap, contours, outlines, bar, legend and labels, in that order, for a frame of the list's size.
-// The heatmap is of `scores`, which are the metadata's; contours alone read them here. `style` must outlive
-// the list. Throws std::exception where memory or a map's size forbids it, Error where the map cannot be
-// read.
-void draw(PaintList& list, const GstAnomalyMeta& meta, Scores& scores, const OverlayStyle& style);
+// Heatmap and contours are of `scores`, which are the metadata's and are not read here. `style` must outlive
+// the list. Throws std::exception where memory forbids it.
+void draw(PaintList& list, const GstAnomalyMeta& meta, const Scores& scores, const OverlayStyle& style);
 
 }  // namespace anomaly

@@ -57,16 +57,15 @@ const AnomalyCudaKernels& OverlayPainter::kernels_on(const FrameMemory& memory) 
 void OverlayPainter::paint(const Picture& picture, const PaintList& list, Scores& scores) {
   const std::vector<PaintStep>& steps = list.steps();
   if (steps.empty()) return;
-  const bool heat = std::any_of(steps.begin(), steps.end(),
-                                [](const PaintStep& step) { return step.kind == PaintStep::Kind::Heatmap; });
+  const bool mapped = list.needs_map();
   if (picture.memory.kind == FrameMemory::Kind::Host) {
-    paint_steps(picture.view, steps.data(), steps.size(), heat ? scores.on_host() : ScoreMap{});
+    paint_steps(picture.view, steps.data(), steps.size(), mapped ? scores.on_host() : ScoreMap{});
     return;
   }
   const AnomalyCudaKernels& cuda = kernels_on(picture.memory);
   ScoreMap map;
-  if (heat) map = scores.on_device(picture.memory.device);
-  const bool elsewhere = heat && !map.values;
+  if (mapped) map = scores.on_device(picture.memory.device);
+  const bool elsewhere = mapped && !map.values;
   if (elsewhere) map = scores.on_host();
   check(
       cuda.paint(painter_, &picture.view, steps.data(), steps.size(), &map, elsewhere, picture.memory.stream),

@@ -23,7 +23,8 @@ int pixelwise_depthwise(const AnomalyCudaDepthwise* a, void* stream) {
     using T = decltype(element);
     constexpr int kV = kWide<T>;
     const bool wide = a->channels % kV == 0 && a->input_pitch % kV == 0 && a->output_pitch % kV == 0 &&
-                      aligned_for(a->input, 16) && aligned_for(a->weights, 16) && aligned_for(a->output, 16);
+                      aligned_for(a->input, 16) && aligned_for(a->weights, 16) &&
+                      aligned_for(a->output, 16) && aligned_for(a->scale, 16) && aligned_for(a->shift, 16);
     return wide ? launch_forward<T, kV>(*a, stream) : launch_forward<T, 1>(*a, stream);
   });
 }

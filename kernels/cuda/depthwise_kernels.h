@@ -69,8 +69,10 @@ struct DepthwiseForward : DepthwiseGrid<V> {
     const std::ptrdiff_t channels = this->shape.channels, pixel = this->shape.pixel(p.n, p.y, p.x);
     const T* w = weights + pixel * kTaps * channels + p.channel;
     Floats<V> factor{}, offset{};
-    if constexpr (Affine)
-      for (int i = 0; i < V; ++i) factor.v[i] = scale[p.channel + i], offset.v[i] = shift[p.channel + i];
+    if constexpr (Affine) {
+      factor = load_parameters<V>(scale + p.channel);
+      offset = load_parameters<V>(shift + p.channel);
+    }
     Floats<V> sum{};
     ANOMALY_UNROLL
     for (int t = 0; t < kTaps; ++t) {

@@ -130,6 +130,22 @@ ANOMALY_HD inline void store(T* p, const Floats<V>& value) {
   write_words<kBytesOf<T, V>, false>(p, packed<T, V>(value));
 }
 
+// V of the float32 parameters that stand beside elements of any type, one a channel: four at a time. `p` lies
+// at a multiple of 16 bytes where V is above 1.
+template <int V>
+ANOMALY_HD inline Floats<V> load_parameters(const float* p) {
+  constexpr int kPart = V < 4 ? V : 4;
+  Floats<V> f;
+#if defined(__CUDA_ARCH__)
+#pragma unroll
+#endif
+  for (int i = 0; i < V; i += kPart) {
+    const Floats<kPart> part = load<kPart>(p + i);
+    for (int j = 0; j < kPart; ++j) f.v[i + j] = part.v[j];
+  }
+  return f;
+}
+
 // For what is read or written once: leaves the caches to what is read again.
 template <int V, typename T>
 ANOMALY_HD inline Floats<V> load_once(const T* p) {

@@ -58,6 +58,9 @@ int pixelwise_depthwise_backward(const float* grad_output, const float* input, c
 int gate(const AnomalyCudaGate* arguments, void* stream);
 int modulate(const AnomalyCudaModulate* arguments, void* stream);
 int instance_norm(const AnomalyCudaInstanceNorm* arguments, void* stream);
+int channel_peaks(AnomalyCudaType type, const void* x, int64_t pixels, int channels, float* peaks,
+                  void* stream);
+int fp8_patches(const AnomalyCudaFp8Patches* a, void* stream);
 int correlation(AnomalyCudaType type, const void* a, const void* b, int batch, int height, int width,
                 int channels, int mean, void* out, void* stream);
 int channel_difference(AnomalyCudaType type, const void* a, const void* b, int batch, int height, int width,
@@ -76,12 +79,9 @@ int statistics_create(int map_width, int map_height, int frame_width, int frame_
 void statistics_destroy(AnomalyCudaStatistics* statistics);
 int map_statistics(AnomalyCudaStatistics* statistics, const AnomalyCudaQuery* query,
                    AnomalyCudaFigures* figures, void* stream);
-int blend_heatmap(const MutableFrameView* frame, const float* map, int map_width, int map_height, int x,
-                  int y, int width, int height, const uint8_t* lut, float opacity, float threshold,
-                  void* stream);
-
 int painter_create(AnomalyCudaPainter** painter);
 void painter_destroy(AnomalyCudaPainter* painter);
 int paint(AnomalyCudaPainter* painter, const MutableFrameView* frame, const PaintStep* steps, size_t count,
           const ScoreMap* map, int map_on_host, void* stream);
+
 }  // namespace anomaly::cuda

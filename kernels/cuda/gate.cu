@@ -13,7 +13,8 @@ int gate(const AnomalyCudaGate* a, void* stream) {
     using T = decltype(element);
     // What is not there is a null pointer, which is aligned.
     const bool wide = a->channels % kWide<T> == 0 && aligned_for(a->x, 16) && aligned_for(a->gate, 16) &&
-                      aligned_for(a->residual, 16) && aligned_for(a->out, 16);
+                      aligned_for(a->residual, 16) && aligned_for(a->out, 16) && aligned_for(a->scale, 16) &&
+                      aligned_for(a->shift, 16);
     return wide ? launch(GateKernel<T, kWide<T>>(*a), stream) : launch(GateKernel<T, 1>(*a), stream);
   });
 }

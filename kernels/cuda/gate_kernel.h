@@ -32,12 +32,17 @@ struct GateKernel {
     Floats<V> g = load_once<V>(static_cast<const T*>(a.gate) + first);
     Floats<V> rest{};
     if (a.residual) rest = load_once<V>(static_cast<const T*>(a.residual) + first);
-    const int channel = a.scale ? static_cast<int>(first % a.channels) : 0;
+    Floats<V> scale{}, shift{};
+    if (a.scale) {
+      const int64_t channel = first % a.channels;
+      scale = load_parameters<V>(a.scale + channel);
+      shift = load_parameters<V>(a.shift + channel);
+    }
     ANOMALY_UNROLL
     for (int i = 0; i < V; ++i) {
       const float v = x.v[i] * (a.sigmoid ? logistic(g.v[i]) : g.v[i]);
       float y = v > 0 ? v : v * a.slope;
-      if (a.scale) y = y * a.scale[channel + i] + a.shift[channel + i];
+      if (a.scale) y = y * scale.v[i] + shift.v[i];
       if (a.residual) y += rest.v[i];
       x.v[i] = y;
     }

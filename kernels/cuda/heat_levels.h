@@ -2,9 +2,19 @@
 // Colour and alpha of each score level, in the samples of a frame's format.
 #pragma once
 
-#include "kernels/cuda/heatmap_kernel.h"
+#include <cstdint>
+
+#include "kernels/frame_view.h"
+#include "kernels/paint_math.h"
 
 namespace anomaly::cuda {
+
+inline constexpr int kHeatLevels = 256;
+
+struct HeatLevels {
+  int16_t alpha[kHeatLevels];
+  uint16_t colour[3][kHeatLevels];
+};
 
 // `lut`: 256 x 3 R'G'B'. Alpha grows with the score where `follows`, else it is the opacity at every score.
 // Throws std::invalid_argument for an unknown format.

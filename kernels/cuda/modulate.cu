@@ -13,7 +13,8 @@ int modulate(const AnomalyCudaModulate* a, void* stream) {
     using T = decltype(element);
     // What is not there is a null pointer, which is aligned.
     const bool wide = a->channels % kWide<T> == 0 && aligned_for(a->x, 16) &&
-                      aligned_for(a->gamma_beta, 16) && aligned_for(a->out, 16);
+                      aligned_for(a->gamma_beta, 16) && aligned_for(a->out, 16) &&
+                      aligned_for(a->scale, 16) && aligned_for(a->shift, 16);
     return wide ? launch(ModulateKernel<T, kWide<T>>(*a), stream) : launch(ModulateKernel<T, 1>(*a), stream);
   });
 }

@@ -40,9 +40,10 @@ struct ModulateKernel {
       beta = load_once<V>(both + a.channels);
     }
     const int64_t first = a.per_picture ? pixel / a.pixels * a.channels + channel : channel;
+    const Floats<V> scale = load_parameters<V>(a.scale + first), shift = load_parameters<V>(a.shift + first);
     ANOMALY_UNROLL
     for (int i = 0; i < V; ++i) {
-      float v = x.v[i] * a.scale[first + i] + a.shift[first + i];
+      float v = x.v[i] * scale.v[i] + shift.v[i];
       if (a.gamma_beta) v = v * (1.0f + gamma.v[i]) + beta.v[i];
       x.v[i] = a.activation == kAnomalySelu ? selu(v) : v > 0 ? v : v * a.slope;
     }

@@ -24,7 +24,7 @@
 #include "kernels/paint_list.h"
 
 // Raised with every change of the table or of its types.
-inline constexpr int kAnomalyCudaAbi = 2;
+inline constexpr int kAnomalyCudaAbi = 4;
 inline constexpr char kAnomalyCudaEntry[] = "anomaly_cuda_kernels";
 
 struct AnomalyCudaKernels {
@@ -107,6 +107,11 @@ struct AnomalyCudaKernels {
   int (*modulate)(const AnomalyCudaModulate* arguments, void* stream);
   int (*instance_norm)(const AnomalyCudaInstanceNorm* arguments, void* stream);
 
+  // fp8_patches.h, for pixels and patches of any type. x: pixels x channels; at most 2^31 - 1 pixels.
+  int (*channel_peaks)(AnomalyCudaType type, const void* x, int64_t pixels, int channels, float* peaks,
+                       void* stream);
+  int (*fp8_patches)(const AnomalyCudaFp8Patches* arguments, void* stream);
+
   // perceptual.h. a, b: batch x height x width x channels of `type`.
   int (*channel_difference)(AnomalyCudaType type, const void* a, const void* b, int batch, int height,
                             int width, int channels, int sum, float* out, void* stream);
@@ -138,12 +143,6 @@ struct AnomalyCudaKernels {
   void (*statistics_destroy)(AnomalyCudaStatistics* statistics);
   int (*map_statistics)(AnomalyCudaStatistics* statistics, const AnomalyCudaQuery* query,
                         AnomalyCudaFigures* figures, void* stream);
-
-  // heatmap.h. `frame` itself and `lut` (256 x 3 R'G'B') are host memory, the frame's planes and the map are
-  // on the device. The map covers x, y, width, height; width or height 0: the whole frame.
-  int (*blend_heatmap)(const anomaly::MutableFrameView* frame, const float* map, int map_width,
-                       int map_height, int x, int y, int width, int height, const uint8_t* lut, float opacity,
-                       float threshold, void* stream);
 
   // paint_list.h. A painter belongs to the device that is current when it is created, serves one thread at a
   // time, and may be destroyed while what it queued still runs (it waits). *painter is null after an error.

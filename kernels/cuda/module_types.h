@@ -6,6 +6,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "kernels/patch_geometry.h"
+
 // Of activations. Arithmetic is float32 throughout; half types are widened when they are read and rounded to
 // nearest even when they are written.
 enum AnomalyCudaType : int { kAnomalyFloat32 = 0, kAnomalyFloat16 = 1, kAnomalyBFloat16 = 2 };
@@ -120,6 +122,18 @@ struct AnomalyCudaInstanceNorm {
   double epsilon;
   double* workspace;     // batch * ceil(pixels / kAnomalyStrip) * 2 * channels
   float *scale, *shift;  // batch x channels
+};
+
+// Rows first..first + rows - 1 of a convolution's input as a matrix in float8_e4m3fn. At most 2^31 - 1
+// patches in all, and rows * channels.
+struct AnomalyCudaFp8Patches {
+  AnomalyCudaType type;
+  const void* x;                    // batch x height x width x channels of `geometry`
+  const float* peaks;               // batch x height x width: channel_peaks() of x
+  anomaly::PatchGeometry geometry;  // kernel 1 or 3
+  int64_t first, rows;
+  uint8_t* out;   // rows x kernel x kernel x channels
+  float* scales;  // rows
 };
 
 inline constexpr int kAnomalyMostLevels = 8;

@@ -105,10 +105,7 @@ struct PaintKernel {
   ANOMALY_HD float score(const PaintOperation& o, int x, int y) const {
     const Between across = sample_between(x - o.rest[0], o.rest[2], a.map.width);
     const Between down = sample_between(y - o.rest[1], o.rest[3], a.map.height);
-    const float* upper = a.map.values + static_cast<std::ptrdiff_t>(down.first) * a.map.width;
-    const float* lower = a.map.values + static_cast<std::ptrdiff_t>(down.second) * a.map.width;
-    return interpolate(interpolate(upper[across.first], lower[across.first], down.weight),
-                       interpolate(upper[across.second], lower[across.second], down.weight), across.weight);
+    return map_score(a.map.values, a.map.width, across, down);
   }
 
   // The brush's value at a pixel of the operation.

@@ -5,8 +5,6 @@
 #include <cstring>
 #include <stdexcept>
 
-#include "kernels/cuda/heat_levels.h"
-
 namespace anomaly::cuda {
 namespace {
 
@@ -56,8 +54,8 @@ PaintProgram::PaintProgram(const MutableFrameView& frame, const PaintStep* steps
   layout_.masks = after(layout_.entries, entries_.size() * sizeof(uint32_t));
   layout_.map = after(layout_.masks, mask_bytes_);
   const size_t map_bytes = sizeof(float) * static_cast<size_t>(map.width) * static_cast<size_t>(map.height);
-  map_on_host_ = map_on_host_ && !levels_.empty();
-  layout_.bytes = after(layout_.map, map_on_host_ ? map_bytes : 0);
+  map_on_host_ = map_on_host_ && (!levels_.empty() || !contours_.empty());
+  layout_.bytes = layout_.room = after(layout_.map, map_on_host_ ? map_bytes : 0);
   int64_t mask = static_cast<int64_t>(layout_.masks), levels = static_cast<int64_t>(layout_.levels);
   for (PaintOperation& o : operations_) {
     if (o.kind == PaintStep::Kind::Mask) {
@@ -69,15 +67,20 @@ PaintProgram::PaintProgram(const MutableFrameView& frame, const PaintStep* steps
       levels += static_cast<int64_t>(sizeof(HeatLevels));
     }
   }
+  place_contours();
 }
 
 void PaintProgram::add(const MutableFrameView& frame, const PaintStep& step, const ScoreMap& map) {
   const Rect& box = step.box;
   if (box.width < 1 || box.height < 1) throw std::invalid_argument("a paint step without an area");
   const bool heat = step.kind == PaintStep::Kind::Heatmap, masked = step.kind == PaintStep::Kind::Mask;
-  if (heat && (!map.values || !step.heat.lut || map.width < 1 || map.height < 1 ||
-               map.width > kMaxFrameSize || map.height > kMaxFrameSize))
-    throw std::invalid_argument("heatmap: the map or its colours are missing, or its size is wrong");
+  const bool contours = step.kind == PaintStep::Kind::Contours;
+  if ((heat || contours) && (!map.values || map.width < 1 || map.height < 1 || map.width > kMaxFrameSize ||
+                             map.height > kMaxFrameSize))
+    throw std::invalid_argument("the map is missing, or its size is wrong");
+  if (heat && !step.heat.lut) throw std::invalid_argument("heatmap: the colours are missing");
+  if (contours && !valid_contour_widths(step.contours.line, step.contours.rim))
+    throw std::invalid_argument("contours: the line or its rim is too wide, or there is none");
   if (masked && !step.mask) throw std::invalid_argument("the mask is null");
 
   PaintOperation o{};
@@ -87,6 +90,7 @@ void PaintProgram::add(const MutableFrameView& frame, const PaintStep& step, con
   o.x1 = inside(static_cast<int64_t>(box.x) + box.width, frame.width);
   o.y1 = inside(static_cast<int64_t>(box.y) + box.height, frame.height);
   if (o.x0 >= o.x1 || o.y0 >= o.y1) return;
+  if (contours) return add_contours(frame, step, o);
   const SampleColour colour =
       sample_colour(pixel_format_info(frame.format), frame.matrix, frame.range, step.r, step.g, step.b);
   for (int c = 0; c < 3; ++c) o.colour[c] = static_cast<uint16_t>(colour.v[c]);
@@ -115,6 +119,61 @@ void PaintProgram::add(const MutableFrameView& frame, const PaintStep& step, con
     throw std::invalid_argument("an unknown paint step");
   }
   operations_.push_back(o);
+}
+
+// Masks among the operations; where their coverages lie is not known yet.
+void PaintProgram::add_contours(const MutableFrameView& frame, const PaintStep& step,
+                                const PaintOperation& area) {
+  const ContourStyle& style = step.contours;
+  const Rect& box = step.box;
+  ContourPlanes planes{};
+  planes.x = box.x, planes.y = box.y, planes.width = box.width, planes.height = box.height;
+  planes.x0 = area.x0, planes.y0 = area.y0, planes.x1 = area.x1, planes.y1 = area.y1;
+  planes.threshold = style.threshold;
+  planes.line = style.line, planes.rim = style.rim;
+  planes.pitch = (planes.columns() + 15) / 16 * 16;
+  PaintOperation o = area;
+  o.kind = PaintStep::Kind::Contours;
+  o.pitch = planes.pitch;
+  const auto add_mask = [&](uint8_t r, uint8_t g, uint8_t b) {
+    const SampleColour colour =
+        sample_colour(pixel_format_info(frame.format), frame.matrix, frame.range, r, g, b);
+    for (int c = 0; c < 3; ++c) o.colour[c] = static_cast<uint16_t>(colour.v[c]);
+    operations_.push_back(o);
+  };
+  if (style.rim > 0) add_mask(style.rim_r, style.rim_g, style.rim_b);
+  add_mask(style.r, style.g, style.b);
+  contours_.push_back({planes, operations_.size() - 1, 0, 0, 0});
+}
+
+void PaintProgram::place_contours() {
+  for (Contours& c : contours_) {
+    const size_t plane = static_cast<size_t>(c.planes.pitch) * static_cast<size_t>(c.planes.rows());
+    for (size_t* at : {&c.marks, &c.distances, &c.lines}) {
+      *at = layout_.room;
+      layout_.room = after(layout_.room, plane);
+    }
+    const auto place = [&](size_t operation, size_t at) {
+      operations_[operation].kind = PaintStep::Kind::Mask;
+      operations_[operation].data =
+          static_cast<int64_t>(at) - (static_cast<int64_t>(c.planes.y0) * c.planes.pitch + c.planes.x0);
+    };
+    if (c.planes.rim > 0) place(c.line_operation - 1, c.marks);
+    place(c.line_operation, c.lines);
+  }
+}
+
+std::vector<ContourPlanes> PaintProgram::contours(const ScoreMap& map, unsigned char* program) const {
+  std::vector<ContourPlanes> all;
+  for (const Contours& c : contours_) {
+    ContourPlanes planes = c.planes;
+    planes.map = map;
+    planes.marks = program + c.marks;
+    planes.distances = program + c.distances;
+    planes.lines = program + c.lines;
+    all.push_back(planes);
+  }
+  return all;
 }
 
 void PaintProgram::sort_into_tiles(int width, int height) {

@@ -8,7 +8,8 @@
 #include <cstdint>
 #include <vector>
 
-#include "kernels/cuda/heatmap_kernel.h"
+#include "kernels/cuda/contour_kernels.h"
+#include "kernels/cuda/heat_levels.h"
 #include "kernels/paint_list.h"
 
 namespace anomaly::cuda {
@@ -18,14 +19,14 @@ inline constexpr int kTileCellsAcross = 32, kTileCellsDown = 8;
 inline constexpr int kTilePixelsAcross = 2 * kTileCellsAcross, kTilePixelsDown = 2 * kTileCellsDown;
 
 struct PaintOperation {
-  PaintStep::Kind kind;
-  int x0, y0, x1, y1;  // inside the frame: pixels x0..x1-1, y0..y1-1
-  int rest[4];         // Box: x0, y0, x1, y1 of the hole; Heatmap: x, y, width, height of the area
-  float threshold;     // Heatmap
-  uint16_t colour[3];  // in samples, by component; not of Heatmap
-  uint8_t coverage;    // Box: 255, Shade
-  int32_t pitch;       // Mask: bytes from row to row
-  int64_t data;        // in the program. Mask: of the frame's pixel 0, 0; Heatmap: of its HeatLevels
+  PaintStep::Kind kind;  // Contours are masks here, of the rim and of the line
+  int x0, y0, x1, y1;    // inside the frame: pixels x0..x1-1, y0..y1-1
+  int rest[4];           // Box: x0, y0, x1, y1 of the hole; Heatmap: x, y, width, height of the area
+  float threshold;       // Heatmap
+  uint16_t colour[3];    // in samples, by component; not of Heatmap
+  uint8_t coverage;      // Box: 255, Shade
+  int32_t pitch;         // Mask: bytes from row to row
+  int64_t data;          // in the program. Mask: of the frame's pixel 0, 0; Heatmap: of its HeatLevels
 };
 
 struct PaintTile {
@@ -35,7 +36,9 @@ struct PaintTile {
 
 // Where things lie in the program, bytes from its beginning, multiples of 16.
 struct PaintLayout {
-  size_t operations = 0, levels = 0, tiles = 0, entries = 0, masks = 0, map = 0, bytes = 0;
+  size_t operations = 0, levels = 0, tiles = 0, entries = 0, masks = 0, map = 0;
+  size_t bytes = 0;  // what is written and copied
+  size_t room = 0;   // with what kernels write behind that: the planes of contours
 };
 
 class PaintProgram {
@@ -51,7 +54,19 @@ class PaintProgram {
   // Writes all layout().bytes of it.
   void write(unsigned char* to) const;
 
+  // The planes of contours to be made before the operations are executed. `map`, `program`: on the device.
+  std::vector<ContourPlanes> contours(const ScoreMap& map, unsigned char* program) const;
+
  private:
+  // Contours of a step, their planes as offsets in the program.
+  struct Contours {
+    ContourPlanes planes;
+    size_t line_operation;  // that of the rim is before it
+    size_t marks, distances, lines;
+  };
+  void add_contours(const MutableFrameView& frame, const PaintStep& step, const PaintOperation& area);
+  void place_contours();
+
   void add(const MutableFrameView& frame, const PaintStep& step, const ScoreMap& map);
   void sort_into_tiles(int width, int height);
 
@@ -60,6 +75,7 @@ class PaintProgram {
   std::vector<PaintTile> tiles_;
   std::vector<uint32_t> entries_;  // operations of the tiles, in their order
   std::vector<const PaintStep*> masks_;
+  std::vector<Contours> contours_;
   size_t mask_bytes_ = 0;
   ScoreMap map_;
   bool map_on_host_;

@@ -19,22 +19,35 @@ void release_memory(AnomalyCudaPainter& painter) {
   cudaFreeHost(painter.pinned);
   cudaFree(painter.device);
   painter.pinned = painter.device = nullptr;
-  painter.capacity = 0;
+  painter.pinned_bytes = painter.device_bytes = 0;
 }
 
-// Room for `bytes`, half as much again so that frames alike need no more.
-cudaError_t reserve(AnomalyCudaPainter& painter, size_t bytes) {
-  if (bytes <= painter.capacity) return cudaSuccess;
-  release_memory(painter);
-  const size_t capacity = std::max<size_t>(bytes + bytes / 2, 1 << 16);
-  void *pinned = nullptr, *device = nullptr;
-  cudaError_t error = cudaMallocHost(&pinned, capacity);
-  painter.pinned = static_cast<unsigned char*>(pinned);
-  if (error != cudaSuccess) return painter.pinned = nullptr, error;
-  error = cudaMalloc(&device, capacity);
-  if (error != cudaSuccess) return release_memory(painter), error;
-  painter.device = static_cast<unsigned char*>(device);
-  painter.capacity = capacity;
+// Half as much again, so that frames alike need no more.
+size_t generous(size_t bytes) {
+  return std::max<size_t>(bytes + bytes / 2, 1 << 16);
+}
+
+cudaError_t reserve(AnomalyCudaPainter& painter, const PaintLayout& layout) {
+  void* memory = nullptr;
+  cudaError_t error = cudaSuccess;
+  if (layout.bytes > painter.pinned_bytes) {
+    cudaFreeHost(painter.pinned);
+    painter.pinned = nullptr;
+    painter.pinned_bytes = 0;
+    error = cudaMallocHost(&memory, generous(layout.bytes));
+    if (error != cudaSuccess) return error;
+    painter.pinned = static_cast<unsigned char*>(memory);
+    painter.pinned_bytes = generous(layout.bytes);
+  }
+  if (layout.room > painter.device_bytes) {
+    cudaFree(painter.device);
+    painter.device = nullptr;
+    painter.device_bytes = 0;
+    error = cudaMalloc(&memory, generous(layout.room));
+    if (error != cudaSuccess) return error;
+    painter.device = static_cast<unsigned char*>(memory);
+    painter.device_bytes = generous(layout.room);
+  }
   return cudaSuccess;
 }
 
@@ -44,16 +57,20 @@ int run(AnomalyCudaPainter& painter, const MutableFrameView& frame, const PaintP
   const PaintLayout& layout = program.layout();
   // The program before may still be on its way, on any stream.
   cudaError_t error = cudaEventSynchronize(painter.done);
-  if (error == cudaSuccess) error = reserve(painter, layout.bytes);
+  if (error == cudaSuccess) error = reserve(painter, layout);
   if (error != cudaSuccess) return error;
   program.write(painter.pinned);
   error = cudaMemcpyAsync(painter.device, painter.pinned, layout.bytes, cudaMemcpyHostToDevice, stream);
   if (error != cudaSuccess) return error;
   ScoreMap on_device = map;
   if (map_on_host) on_device.values = reinterpret_cast<const float*>(painter.device + layout.map);
-  const int launched = launch_paint({frame, pixel_format_info(frame.format), painter.device, layout,
-                                     static_cast<unsigned>(program.tiles()), on_device},
-                                    stream);
+  int launched = cudaSuccess;
+  for (const ContourPlanes& planes : program.contours(on_device, painter.device))
+    if (launched == cudaSuccess) launched = launch_contours(planes, stream);
+  if (launched == cudaSuccess)
+    launched = launch_paint({frame, pixel_format_info(frame.format), painter.device, layout,
+                             static_cast<unsigned>(program.tiles()), on_device},
+                            stream);
   // Recorded whatever came of it: the copy is on its way.
   error = cudaEventRecord(painter.done, stream);
   return launched != cudaSuccess ? launched : error;

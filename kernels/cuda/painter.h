@@ -11,13 +11,14 @@
 struct AnomalyCudaPainter {
   unsigned char* pinned = nullptr;  // what is copied
   unsigned char* device = nullptr;
-  size_t capacity = 0;         // bytes of each
+  size_t pinned_bytes = 0, device_bytes = 0;
   cudaEvent_t done = nullptr;  // the last program was executed
 };
 
 namespace anomaly::cuda {
 
-// Queues the kernel (paint.cu). Returns a cudaError_t.
+// Queue the kernels (paint.cu, contours.cu). Return a cudaError_t.
 int launch_paint(const PaintArguments& arguments, void* stream);
+int launch_contours(const ContourPlanes& planes, void* stream);
 
 }  // namespace anomaly::cuda

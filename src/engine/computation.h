@@ -20,13 +20,11 @@ struct ComputedFrame {
 
   std::optional<MapStatistics> statistics;  // where the computation has found them
 
-  // Set where `tensors` lie in the memory of GPU `device`: copies `bytes` of one of them to host memory.
-  // Then, without `statistics`, `for_statistics` are `anomaly` and, where there are any, `labels` in host
-  // memory.
+  // Set where `tensors` lie in the memory of GPU `device`, and `statistics` then are, too: copies `bytes` of
+  // one of them to host memory.
   using Download = std::function<void(void* host, const void* plane, size_t bytes)>;
   Download download;
   int device = 0;
-  FrameTensors for_statistics;
 };
 
 // A batch whose computation has been begun.

@@ -127,8 +127,9 @@ std::string device_name(const std::string& resolved) {
   return resolved != "cpu" && emulated_kernels() ? resolved + " (emulated)" : resolved;
 }
 
-Compute compute_on(const std::string& resolved, Precision precision) {
+Compute compute_on(const std::string& resolved, Precision precision, TrunkPrecision trunk) {
   Compute compute;
+  compute.fp8_trunk = trunk == TrunkPrecision::Fp8;
   if (resolved == "cpu") {
     if (precision != Precision::Auto && precision != Precision::Float32)
       throw Error(ErrorKind::BadSettings,
@@ -142,6 +143,11 @@ Compute compute_on(const std::string& resolved, Precision precision) {
   if (!emulated_kernels()) compute.device = at::Device(at::kCUDA, static_cast<c10::DeviceIndex>(index));
   int major = 0, minor = 0;
   compute.check(compute.kernels->compute_capability(index, &major, &minor), "asking for the GPU's kind");
+  if (compute.fp8_trunk && !emulated_kernels() && (major < 8 || (major == 8 && minor < 9)))
+    throw Error(ErrorKind::BadSettings,
+                "Trunk precision fp8 needs a GPU of compute capability 8.9 or newer, and " + resolved +
+                    " has " + std::to_string(major) + "." + std::to_string(minor) +
+                    ": use trunk precision same.");
   switch (precision) {
     case Precision::Auto:
       compute.type = major >= 8 ? at::kBFloat16 : major >= 7 ? at::kHalf : at::kFloat;

@@ -24,7 +24,9 @@ int cuda_index(const std::string& name);
 std::string device_name(const std::string& resolved);
 
 // What computing on `resolved` with `precision` takes. Throws Error(BadSettings) where the device does not
-// have the precision.
-Compute compute_on(const std::string& resolved, Precision precision);
+// have the precision. Fp8 takes a GPU of compute capability 8.9 or newer; on the CPU it is computed, too, in
+// float32 on the rounded numbers: slowly, to measure what it costs.
+Compute compute_on(const std::string& resolved, Precision precision,
+                   TrunkPrecision trunk = TrunkPrecision::Same);
 
 }  // namespace anomaly

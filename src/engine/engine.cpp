@@ -23,8 +23,9 @@ namespace {
 
 class BundleComputation final : public Computation {
  public:
-  BundleComputation(std::shared_ptr<const Bundle> bundle, const std::string& device, Precision precision)
-      : framework_(std::move(bundle), device, precision) {}
+  BundleComputation(std::shared_ptr<const Bundle> bundle, const std::string& device,
+                    const EngineOptions& options)
+      : framework_(std::move(bundle), device, options.precision, options.trunk_precision) {}
 
   void prepare(const Settings& settings) override { framework_.prepare(settings); }
 
@@ -61,7 +62,7 @@ const char* precision_name(at::ScalarType type) {
                                            : Precision::Float32);
 }
 
-ModelInfo describe(const Bundle& bundle, const std::string& device, Precision precision) {
+ModelInfo describe(const Bundle& bundle, const std::string& device, const EngineOptions& options) {
   const BundleInfo& info = bundle.info();
   ModelInfo model;
   model.path = bundle.path();
@@ -69,7 +70,8 @@ ModelInfo describe(const Bundle& bundle, const std::string& device, Precision pr
   model.license = info.license;
   model.default_method = info.default_method;
   model.device = device_name(device);
-  model.precision = precision_name(compute_on(device, precision).type);
+  model.precision = precision_name(compute_on(device, options.precision, options.trunk_precision).type);
+  model.trunk_precision = to_string(options.trunk_precision);
   model.segmentation_width = info.segmentation_width;
   model.segmentation_height = info.segmentation_height;
   model.map_width = info.map_width;
@@ -89,12 +91,12 @@ std::shared_ptr<Engine> Engine::open(const EngineOptions& options) {
   const std::string path = options.bundle.empty() ? builtin_bundle_path() : options.bundle;
   try {
     auto bundle = Bundle::open(path);
-    ModelInfo model = describe(*bundle, device, options.precision);
+    ModelInfo model = describe(*bundle, device, options);
     std::unique_ptr<Computation> computation;
     if (device == "cpu")
-      computation = std::make_unique<BundleComputation>(std::move(bundle), device, options.precision);
+      computation = std::make_unique<BundleComputation>(std::move(bundle), device, options);
     else
-      computation = make_gpu_computation(std::move(bundle), device, options.precision);
+      computation = make_gpu_computation(std::move(bundle), device, options);
     return make_engine(std::move(computation), std::move(model), options.threads);
   } catch (...) {
     std::rethrow_exception(current_failure("opening " + path));

@@ -29,14 +29,16 @@ struct EngineOptions {
   std::string device =
       "auto";       // auto | cpu | cuda[:N]; a named device that is missing is an error, never a fall-back
   int threads = 0;  // of the worker's computations; 0 = all cores
-  Precision precision = Precision::Auto;  // a device that does not have it is an error
+  Precision precision = Precision::Auto;                  // a device that does not have it is an error
+  TrunkPrecision trunk_precision = TrunkPrecision::Same;  // the same
 };
 
 // What a program may want to know of a bundle, without LibTorch or JSON.
 struct ModelInfo {
   std::string path, name, license, default_method;
   std::string device;  // "cpu", "cuda:0"; "cuda:0 (emulated)" for the module that stands in for one in tests
-  std::string precision;  // that networks compute with: "float32", "float16", "bfloat16"
+  std::string precision;        // that networks compute with: "float32", "float16", "bfloat16"
+  std::string trunk_precision;  // of the segmentation's trunk: "same", "fp8"
   int segmentation_width = 0, segmentation_height = 0, map_width = 0, map_height = 0;
   std::vector<std::string> classes;  // by train id
   double threshold = 0.5;

@@ -36,13 +36,13 @@ struct FurtherMap {
   unsigned flag;
   const char* tensor;
 };
-constexpr FurtherMap kFurther[] = {{kMapLabels, "labels"},
-                                   {kMapEntropy, "entropy"},
-                                   {kMapDistance, "distance"},
-                                   {kMapPerceptual, "perceptual"},
-                                   {kMapDissimilarity, "dissimilarity"},
-                                   {kMapDissimilarity, "baseline_dissimilarity"},
-                                   {kMapSynthesis, "synthesis"}};
+constexpr FurtherMap kMapTensors[] = {{kMapLabels, "labels"},
+                                      {kMapEntropy, "entropy"},
+                                      {kMapDistance, "distance"},
+                                      {kMapPerceptual, "perceptual"},
+                                      {kMapDissimilarity, "dissimilarity"},
+                                      {kMapDissimilarity, "baseline_dissimilarity"},
+                                      {kMapSynthesis, "synthesis"}};
 
 class GpuComputing final : public Computing {
  public:
@@ -50,7 +50,7 @@ class GpuComputing final : public Computing {
   struct Frame {
     const Request* request;
     bool cut;
-    std::shared_ptr<GpuStatistics::Pending> statistics;  // null: from the map, in host memory
+    std::shared_ptr<GpuStatistics::Pending> statistics;
   };
   GpuComputing(std::unique_ptr<GpuBatch> batch, std::vector<Frame> frames, std::shared_ptr<GpuHealth> health,
                ComputedFrame::Download download, int device)
@@ -62,21 +62,22 @@ class GpuComputing final : public Computing {
 
   std::vector<ComputedFrame> finish() override {
     std::vector<GpuBatch::Frame> frames;
+    std::vector<ComputedFrame> out;
     try {
       frames = batch_->finish();
+      out.resize(frames.size());
+      for (size_t i = 0; i < frames.size(); ++i)
+        out[i].statistics = frames_[i].statistics->statistics(download_);
     } catch (...) {
       const std::exception_ptr failure = current_failure("computing a frame");
       health_->failed(failure);
       std::rethrow_exception(failure);
     }
-    std::vector<ComputedFrame> out(frames.size());
     for (size_t i = 0; i < frames.size(); ++i) {
       ComputedFrame& frame = out[i];
       const Request& request = *frames_[i].request;
       frame.scene_cut = frames_[i].cut;
-      if (frames_[i].statistics) frame.statistics = frames_[i].statistics->statistics();
       if (request.keep_on_device) {
-        frame.for_statistics = std::move(frames[i].host);
         frame.tensors = std::move(frames[i].device);
         frame.download = download_;
         frame.device = device_;
@@ -99,8 +100,9 @@ class GpuComputing final : public Computing {
 
 class GpuComputation final : public Computation {
  public:
-  GpuComputation(std::shared_ptr<const Bundle> bundle, const std::string& device, Precision precision)
-      : framework_(bundle, device, precision),
+  GpuComputation(std::shared_ptr<const Bundle> bundle, const std::string& device,
+                 const EngineOptions& options)
+      : framework_(bundle, device, options.precision, options.trunk_precision),
         device_(cuda_index(device)),
         health_(std::make_shared<GpuHealth>(framework_.compute(), device_)),
         pinned_(BufferPool::create(
@@ -145,11 +147,10 @@ class GpuComputation final : public Computation {
         const Request& request = *batch[i];
         frames.push_back(frame_of(request));
         known[i] = {&request, request.stream && request.stream->cut(), nullptr};
-        if (GpuStatistics::serves(request))
-          frames[i].also = [&, i](const BatchSteps::Tensors& tensors, int64_t index) {
-            known[i].statistics =
-                statistics_.queue(request, tensors.at("anomaly")[index], tensors.at("labels")[index]);
-          };
+        frames[i].also = [&, i](const BatchSteps::Tensors& tensors, int64_t index) {
+          statistics_.queue(request, tensors.at("anomaly")[index], tensors.at("labels")[index],
+                            known[i].statistics);
+        };
       }
       auto launched = runner_.launch(framework_.networks(), frames, settings, false);
       return std::make_unique<GpuComputing>(std::move(launched), std::move(known), health_, downloader(),
@@ -196,9 +197,8 @@ class GpuComputation final : public Computation {
     frame.stream = request.stream.get();
     if (frame.stream) frame.stream->begin_frame(prepared.reading->thumbnail(), request.time);
     std::set<std::string> wanted = {"anomaly"};
-    for (const FurtherMap& map : kFurther)
+    for (const FurtherMap& map : kMapTensors)
       if (request.maps & map.flag) wanted.insert(map.tensor);
-    if (!GpuStatistics::serves(request)) frame.to_host = {"anomaly", "labels"};
     if (request.keep_on_device)
       frame.on_device = std::move(wanted);
     else
@@ -227,8 +227,8 @@ class GpuComputation final : public Computation {
 }  // namespace
 
 std::unique_ptr<Computation> make_gpu_computation(std::shared_ptr<const Bundle> bundle,
-                                                  const std::string& device, Precision precision) {
-  return std::make_unique<GpuComputation>(std::move(bundle), device, precision);
+                                                  const std::string& device, const EngineOptions& options) {
+  return std::make_unique<GpuComputation>(std::move(bundle), device, options);
 }
 
 }  // namespace anomaly

@@ -10,8 +10,8 @@
 
 namespace anomaly {
 
-// device: as resolve_device() gave it, "cuda:N". Throws Error.
+// device: as resolve_device() gave it, "cuda:N"; of the options, the precisions count. Throws Error.
 std::unique_ptr<Computation> make_gpu_computation(std::shared_ptr<const Bundle> bundle,
-                                                  const std::string& device, Precision precision);
+                                                  const std::string& device, const EngineOptions& options);
 
 }  // namespace anomaly

@@ -8,7 +8,7 @@
 #include <ATen/core/Tensor.h>
 
 #include "src/engine/buffer_pool.h"
-#include "src/engine/engine.h"
+#include "src/engine/computation.h"
 #include "src/networks/compute.h"
 
 namespace anomaly {
@@ -20,29 +20,34 @@ class GpuStatistics {
                 std::shared_ptr<BufferPool> on_device);
   ~GpuStatistics();
 
-  // Whether the device finds all that the request asks for. A mask, and regions' pixels, it does not.
-  static bool serves(const Request& request);
-
-  // What was queued. The engine's stream writes it.
+  // What was queued, and the memory that the engine's stream reads and writes for it.
   class Pending {
    public:
-    // Once the stream has come so far.
-    MapStatistics statistics() const;
+    // Once the stream has come so far. Fetches the pixels of regions with `download`, where they were asked
+    // for.
+    MapStatistics statistics(const ComputedFrame::Download& download) const;
 
    private:
     friend class GpuStatistics;
     std::shared_ptr<void> figures_, on_host_;
+    std::shared_ptr<void> runs_;                // null: not asked for
+    std::shared_ptr<void> mask_, mask_staged_;  // null: no mask; it was there already
   };
-  // map: map_height x map_width scores, labels: train ids, both on the device. On the current stream.
-  std::shared_ptr<Pending> queue(const Request& request, const at::Tensor& map, const at::Tensor& labels);
+  // map: map_height x map_width scores, labels: train ids, both on the device. On the current stream. `out`
+  // is set before anything is queued: where this throws it must be kept until the stream has come so far.
+  void queue(const Request& request, const at::Tensor& map, const at::Tensor& labels,
+             std::shared_ptr<Pending>& out);
 
  private:
   struct Workspace;
+  struct UploadedMask;
   AnomalyCudaStatistics* workspace_for(int map_width, int map_height, int frame_width, int frame_height);
+  const uint8_t* mask_on_device(const std::shared_ptr<const PixelMask>& mask, Pending& pending);
 
   const Compute compute_;
   const std::shared_ptr<BufferPool> pinned_, on_device_;
   std::list<Workspace> workspaces_;  // the one used last in front
+  std::list<UploadedMask> masks_;    // likewise
 };
 
 }  // namespace anomaly

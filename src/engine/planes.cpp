@@ -19,7 +19,7 @@ struct Kind {
 
 constexpr Kind kScores = {0, "anomaly", "anomaly", Plane::Type::F32, 1};
 constexpr Kind kLabels = {kMapLabels, "labels", "labels", Plane::Type::U8, 1};
-constexpr Kind kFurtherPlanes[] = {
+constexpr Kind kPlaneKinds[] = {
     kLabels,
     {kMapEntropy, "entropy", "entropy", Plane::Type::U8, 1},
     {kMapDistance, "distance", "distance", Plane::Type::U8, 1},
@@ -57,8 +57,7 @@ Plane named_plane(const FrameTensors& tensors, const Kind& kind) {
 }
 
 MapStatistics statistics_of(const Request& request, const ComputedFrame& frame) {
-  const FrameTensors& tensors = frame.download ? frame.for_statistics : frame.tensors;
-  const Plane map = named_plane(tensors, kScores), labels = named_plane(tensors, kLabels);
+  const Plane map = named_plane(frame.tensors, kScores), labels = named_plane(frame.tensors, kLabels);
   StatisticsQuery query;
   query.frame_width = request.frame.frame_width;
   query.frame_height = request.frame.frame_height;
@@ -88,7 +87,7 @@ Result result_of(const Request& request, const ComputedFrame& frame) {
   result.scene_cut = frame.scene_cut;
   result.map = named_plane(frame.tensors, kScores);
   if (!result.map.data) throw Error(ErrorKind::Device, "The framework returned no anomaly map.");
-  for (const Kind& kind : kFurtherPlanes)
+  for (const Kind& kind : kPlaneKinds)
     if (request.maps & kind.flag)
       if (Plane plane = named_plane(frame.tensors, kind); plane.data)
         result.further.push_back(std::move(plane));

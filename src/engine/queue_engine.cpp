@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The queue, the worker, and what goes around a computation: ingest before it, planes and statistics after
-// it.
+// The queue, the worker, and the threads around a computation. What a frame leaves with: delivery.h.
 #include <omp.h>
 
 #include <algorithm>
-#include <chrono>
 #include <condition_variable>
 #include <deque>
 #include <list>
@@ -18,8 +16,8 @@
 #include "kernels/ingest.h"
 #include "src/engine/buffer_pool.h"
 #include "src/engine/computation.h"
+#include "src/engine/delivery.h"
 #include "src/engine/failure.h"
-#include "src/engine/planes.h"
 #include "src/engine/turns.h"
 #include "src/engine/worker_thread.h"
 
@@ -28,11 +26,6 @@ namespace anomaly {
 namespace {
 
 constexpr int kSizeMin = 32, kSizeMax = 8192;
-
-std::exception_ptr cancelled() {
-  return std::make_exception_ptr(
-      Error(ErrorKind::Cancelled, "The frame was called off before it was computed."));
-}
 
 class QueueEngine final : public Engine {
  public:
@@ -147,14 +140,6 @@ class QueueEngine final : public Engine {
     Settings settings;
     std::promise<void> promise;
   };
-
-  static void fail(QueuedRequest& frame, const std::exception_ptr& failure) {
-    frame.promise.set_exception(failure);
-    if (frame.request.done) frame.request.done();
-  }
-  static void fail_all(std::list<QueuedRequest>& frames, const std::exception_ptr& failure) {
-    for (QueuedRequest& frame : frames) fail(frame, failure);
-  }
 
   // A batch under way.
   struct Begun {
@@ -334,33 +319,6 @@ class QueueEngine final : public Engine {
       gone.splice(gone.end(), under_way_, under_way_.begin());
     }
     wake_.notify_all();
-  }
-
-  // Throws before any promise is kept, or not at all. start: of the common part.
-  void deliver(std::list<QueuedRequest>& batch, std::vector<ComputedFrame>& frames,
-               TurnClock::time_point start) {
-    using Milliseconds = std::chrono::duration<double, std::milli>;
-    if (frames.size() != batch.size())
-      throw Error(ErrorKind::Device, "The framework returned " + std::to_string(frames.size()) +
-                                         " results for " + std::to_string(batch.size()) + " frames.");
-    const Milliseconds share = Milliseconds(TurnClock::now() - start) / static_cast<double>(frames.size());
-    auto computed = frames.begin();
-    for (QueuedRequest& frame : batch) {
-      const auto own = TurnClock::now();
-      std::exception_ptr failure;
-      try {
-        Result out = result_of(frame.request, std::exchange(*computed++, {}));
-        out.batch = static_cast<int>(frames.size());
-        out.inference_ms = (share + Milliseconds(TurnClock::now() - own)).count();
-        frame.promise.set_value(std::move(out));
-      } catch (...) {
-        failure = current_failure("computing a frame");
-      }
-      if (failure)
-        fail(frame, failure);
-      else if (frame.request.done)
-        frame.request.done();
-    }
   }
 
   const std::unique_ptr<Computation> computation_;  // the worker's

@@ -44,7 +44,10 @@ std::string describe(const EngineOptions& options) {
                                                      : std::to_string(options.threads) + " threads";
   const std::string numbers =
       options.precision == Precision::Auto ? "" : std::string(" in ") + to_string(options.precision);
-  return options.bundle + " on " + options.device + numbers + " with " + threads;
+  const std::string trunk = options.trunk_precision == TrunkPrecision::Same
+                                ? ""
+                                : std::string(", trunk in ") + to_string(options.trunk_precision) + ",";
+  return options.bundle + " on " + options.device + numbers + trunk + " with " + threads;
 }
 
 }  // namespace
@@ -65,7 +68,8 @@ struct EngineRegistry::State {
 
     bool same(const Entry& other) const {
       return file == other.file && options.device == other.options.device &&
-             options.threads == other.options.threads && options.precision == other.options.precision;
+             options.threads == other.options.threads && options.precision == other.options.precision &&
+             options.trunk_precision == other.options.trunk_precision;
     }
   };
   using Entries = std::list<std::shared_ptr<Entry>>;

@@ -106,7 +106,7 @@ void run(Options options) {
   if (options.threads > 0) at::set_num_threads(options.threads);
   const auto bundle = Bundle::open(options.model.empty() ? builtin_bundle_path() : options.model);
   // Refuses devices that cannot be used, and bundles with tensors that belong nowhere.
-  const Framework framework(bundle, options.device);
+  const Framework framework(bundle, options.device, Precision::Auto, options.trunk_precision);
   const size_t classes = bundle->info().classes.size();
   try {
     options.evaluation.labels = options.label_map.empty()
@@ -120,7 +120,7 @@ void run(Options options) {
   if (input->surplus() > 0)
     complain(std::to_string(input->surplus()) + " masks in " + options.input.masks + " have no picture");
   const ResultFile json(options.json), html(options.html);
-  Methods methods(bundle, options.settings, options.methods);
+  Methods methods(bundle, options.settings, options.methods, options.trunk_precision);
 
   Report report;
   {
@@ -131,6 +131,7 @@ void run(Options options) {
   report.bundle_path = bundle->path();
   report.input = options.input.path;
   report.device = options.device;
+  report.trunk_precision = to_string(options.trunk_precision);
   std::fputs(to_table(report).c_str(), stdout);
   if (json.wanted()) json.write(to_json(report).dump(1) + '\n');
   if (html.wanted()) html.write(to_html(report));

@@ -94,9 +94,9 @@ const std::vector<MethodInfo>& known_methods() {
 }
 
 Methods::Methods(std::shared_ptr<const Bundle> bundle, const Settings& settings,
-                 const std::vector<std::string>& names)
+                 const std::vector<std::string>& names, TrunkPrecision trunk)
     : chosen_(choose(*bundle, names)),
-      pipeline_(checked(std::move(bundle), settings), settings, networks_of(chosen_)) {}
+      pipeline_(checked(std::move(bundle), settings), settings, networks_of(chosen_), trunk) {}
 
 bool Methods::wants(const std::string& name) const {
   return std::any_of(chosen_.begin(), chosen_.end(), [&](const MethodInfo* m) { return name == m->name; });

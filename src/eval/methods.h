@@ -40,7 +40,7 @@ class Methods {
   // `names`: of known_methods(); empty: all that the bundle has the networks for. Throws Error(BadSettings)
   // for an unknown name, one that is named twice, and one that the bundle cannot serve.
   Methods(std::shared_ptr<const Bundle> bundle, const Settings& settings,
-          const std::vector<std::string>& names);
+          const std::vector<std::string>& names, TrunkPrecision trunk = TrunkPrecision::Same);
 
   const Pipeline& pipeline() const { return pipeline_; }
   // After the last run(): lets go of the networks' memory.

@@ -69,6 +69,16 @@ Rect rectangle(const std::string& option, const std::string& text) {
           number(option, parts[2], 1, kMost), number(option, parts[3], 1, kMost)};
 }
 
+// A name that the engine knows, its complaint with the option in front.
+template <typename Value>
+Value named(const std::string& option, Value (*parse)(const std::string&), const std::string& text) {
+  try {
+    return parse(text);
+  } catch (const Error& e) {
+    throw UsageError("--" + option + ": " + e.what());
+  }
+}
+
 // What an option does with its value; none takes no value.
 struct Handler {
   bool takes_value;
@@ -85,17 +95,13 @@ const std::map<std::string, Handler>& handlers() {
       {"normal", {false, [](Options& o, S, S) { o.normal = true; }}},
       {"model", {true, [](Options& o, S, S v) { o.model = v; }}},
       {"device", {true, [](Options& o, S, S v) { o.device = v; }}},
+      {"trunk-precision",
+       {true, [](Options& o, S n, S v) { o.trunk_precision = named(n, trunk_precision_from_string, v); }}},
       {"threads", {true, [](Options& o, S n, S v) { o.threads = number(n, v, 1, 1024); }}},
       {"methods", {true, [](Options& o, S, S v) { o.methods = split(v); }}},
       {"normalization",
        {true,
-        [](Options& o, S n, S v) {
-          try {
-            o.settings.normalization = normalization_from_string(v);
-          } catch (const Error& e) {
-            throw UsageError("--" + n + ": " + e.what());
-          }
-        }}},
+        [](Options& o, S n, S v) { o.settings.normalization = named(n, normalization_from_string, v); }}},
       {"masks", {true, [](Options& o, S, S v) { o.input.masks = v; }}},
       {"mask-values", {true, [](Options& o, S n, S v) { o.input.mask_values = mask_values(n, v); }}},
       {"labels", {true, [](Options& o, S, S v) { o.input.labels = v; }}},
@@ -205,6 +211,8 @@ What is measured
 With what, and where to
   --model BUNDLE           weights, a safetensors file (default: the built-in bundle)
   --device DEVICE          as for anomaly-run (default: cpu)
+  --trunk-precision NAME   of the segmentation's trunk: same, or fp8, 8-bit numbers
+                             (default: same)
   --threads N              threads to compute with (default: one a core)
   --json FILE              all figures and curves
   --html FILE              one page with tables, curves, and the best and worst frames

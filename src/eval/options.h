@@ -15,6 +15,7 @@ struct Options {
   bool help = false, version = false, normal = false;
   std::string model;  // empty: the built-in bundle
   std::string device = "cpu";
+  TrunkPrecision trunk_precision = TrunkPrecision::Same;
   int threads = 0;
   std::vector<std::string> methods;
   Settings settings;

@@ -127,6 +127,7 @@ Json to_json(const Report& report) {
        {"bundle_path", report.bundle_path},
        {"input", report.input},
        {"device", report.device},
+       {"trunk_precision", report.trunk_precision},
        {"normalization", report.normalization},
        {"frames", report.frames},
        {"labelled_frames", report.labelled},

@@ -51,7 +51,7 @@ struct Example {
 };
 
 struct Report {
-  std::string bundle, bundle_path, license, input, normalization, device;
+  std::string bundle, bundle_path, license, input, normalization, device, trunk_precision;
   int64_t frames = 0, labelled = 0, positives = 0, negatives = 0, ignored = 0;
   double fps = 0;  // 0: single pictures
   ComponentOptions component_options;

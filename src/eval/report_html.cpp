@@ -276,7 +276,9 @@ std::string to_html(const Report& report) {
                              (report.fps > 0 ? ", " + text("%.3g", report.fps) + " a second" : ""));
   page += fact("Pixels", thousands(report.positives) + " anomalous, " + thousands(report.negatives) +
                              " normal, " + thousands(report.ignored) + " ignored");
-  page += fact("Settings", "normalization " + report.normalization + ", device " + report.device) + "</dl>\n";
+  page += fact("Settings", "normalization " + report.normalization + ", device " + report.device +
+                               ", trunk precision " + report.trunk_precision) +
+          "</dl>\n";
   if (!report.undefined().empty()) page += "<p class=\"warning\">" + escaped(report.undefined()) + "</p>\n";
 
   page += "<h2>Methods</h2>\n" + method_table(report);

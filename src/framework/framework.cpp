@@ -29,9 +29,10 @@ void check_ensemble(const std::array<double, 4>& weights) {
 
 }  // namespace
 
-Framework::Framework(std::shared_ptr<const Bundle> bundle, const std::string& device, Precision precision)
+Framework::Framework(std::shared_ptr<const Bundle> bundle, const std::string& device, Precision precision,
+                     TrunkPrecision trunk)
     : bundle_(std::move(bundle)),
-      compute_(std::make_unique<const Compute>(compute_on(resolve_device(device), precision))),
+      compute_(std::make_unique<const Compute>(compute_on(resolve_device(device), precision, trunk))),
       networks_(std::make_shared<NetworkSet>()) {
   check_no_strays(*bundle_);
 }

@@ -39,9 +39,9 @@ struct StreamFrame {
 class Framework {
  public:
   // Loads the networks that `method`s need lazily: a bundle without `perceptual` or `baseline` serves the
-  // others. device: see resolve_device(); precision: see compute_on().
+  // others. device: see resolve_device(); precision, trunk: see compute_on().
   Framework(std::shared_ptr<const Bundle> bundle, const std::string& device,
-            Precision precision = Precision::Auto);
+            Precision precision = Precision::Auto, TrunkPrecision trunk = TrunkPrecision::Same);
   ~Framework();
 
   const Compute& compute() const { return *compute_; }

@@ -5,21 +5,27 @@
 #include <c10/core/GradMode.h>
 
 #include "kernels/resize.h"
+#include "src/engine/device.h"
 #include "src/framework/ops.h"
 #include "src/framework/steps.h"
+#include "src/networks/compute.h"
 
 namespace anomaly {
 
-Pipeline::Pipeline(const std::string& bundle_path, const Settings& settings)
-    : Pipeline(Bundle::open(bundle_path), settings) {}
+Pipeline::Pipeline(const std::string& bundle_path, const Settings& settings, TrunkPrecision trunk)
+    : Pipeline(Bundle::open(bundle_path), settings, {}, trunk) {}
 
 Pipeline::Pipeline(std::shared_ptr<const Bundle> bundle, const Settings& settings,
-                   const std::set<std::string>& only)
+                   const std::set<std::string>& only, TrunkPrecision trunk)
     : bundle_(std::move(bundle)), settings_(settings) {
   const auto wanted = [&](const char* network) {
     return has(network) && (only.empty() || only.contains(network));
   };
-  segmentation_ = load_segmentation(*bundle_);
+  {
+    const Compute compute = compute_on("cpu", Precision::Auto, trunk);
+    const ComputeScope scope(compute);
+    segmentation_ = load_segmentation(*bundle_);
+  }
   if (wanted("encoder")) encoder_ = load_encoder(*bundle_);
   if (wanted("generator")) generator_ = load_generator(*bundle_);
   if (wanted("perceptual")) perceptual_ = load_perceptual(*bundle_);

@@ -17,10 +17,11 @@ namespace anomaly {
 class Pipeline {
  public:
   // Loads every network that the bundle has, on the CPU; with `only`, those of them. settings.method plays no
-  // part. A step whose network is not loaded must not be called.
-  explicit Pipeline(const std::string& bundle_path, const Settings& settings = {});
+  // part. A step whose network is not loaded must not be called. trunk: of the segmentation.
+  explicit Pipeline(const std::string& bundle_path, const Settings& settings = {},
+                    TrunkPrecision trunk = TrunkPrecision::Same);
   explicit Pipeline(std::shared_ptr<const Bundle> bundle, const Settings& settings = {},
-                    const std::set<std::string>& only = {});
+                    const std::set<std::string>& only = {}, TrunkPrecision trunk = TrunkPrecision::Same);
   const BundleInfo& info() const { return bundle_->info(); }
   const Settings& settings() const { return settings_; }
   bool has(const std::string& network) const { return bundle_->has(network); }

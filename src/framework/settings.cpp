@@ -25,6 +25,8 @@ constexpr Name<Precision> kPrecisions[] = {{Precision::Auto, "auto"},
                                            {Precision::Float32, "float32"},
                                            {Precision::Float16, "float16"},
                                            {Precision::BFloat16, "bfloat16"}};
+constexpr Name<TrunkPrecision> kTrunkPrecisions[] = {{TrunkPrecision::Same, "same"},
+                                                     {TrunkPrecision::Fp8, "fp8"}};
 
 template <typename Value, size_t N>
 const char* name_of(const Name<Value> (&names)[N], Value value) {
@@ -61,6 +63,9 @@ const char* to_string(Formulas value) {
 const char* to_string(Precision value) {
   return name_of(kPrecisions, value);
 }
+const char* to_string(TrunkPrecision value) {
+  return name_of(kTrunkPrecisions, value);
+}
 
 Method method_from_string(const std::string& name) {
   return value_of(kMethods, name, "method");
@@ -76,6 +81,9 @@ Formulas formulas_from_string(const std::string& name) {
 }
 Precision precision_from_string(const std::string& name) {
   return value_of(kPrecisions, name, "precision");
+}
+TrunkPrecision trunk_precision_from_string(const std::string& name) {
+  return value_of(kTrunkPrecisions, name, "trunk precision");
 }
 
 }  // namespace anomaly

@@ -20,6 +20,10 @@ enum class Formulas { Published, Paper };
 // computes nothing else.
 enum class Precision { Auto, Float32, Float16, BFloat16 };
 
+// What the segmentation's trunk, its heaviest part, multiplies: the same numbers as everything else, or 8-bit
+// ones (float8_e4m3fn) where its convolutions allow it.
+enum class TrunkPrecision { Same, Fp8 };
+
 // Names as on the command line and in properties: "synboost", "resynthesis", "softmax-entropy", ...; "frame",
 // "fixed", "temporal"; ...
 const char* to_string(Method method);
@@ -27,11 +31,13 @@ const char* to_string(Normalization value);
 const char* to_string(Latent value);
 const char* to_string(Formulas value);
 const char* to_string(Precision value);
+const char* to_string(TrunkPrecision value);
 Method method_from_string(const std::string& name);  // throws Error(BadSettings) that lists the names
 Normalization normalization_from_string(const std::string& name);
 Latent latent_from_string(const std::string& name);
 Formulas formulas_from_string(const std::string& name);
 Precision precision_from_string(const std::string& name);
+TrunkPrecision trunk_precision_from_string(const std::string& name);
 
 struct Settings {
   Method method = Method::Synboost;

@@ -12,7 +12,8 @@ CcFpseBlock::CcFpseBlock(int64_t in, int64_t out, int64_t map_channels, int64_t 
   const auto gate = [&](const std::string& name, int64_t channels, std::shared_ptr<Conv>& first,
                         std::shared_ptr<Conv>& second) {
     first = add<Conv>(*this, name + ".0", ConvOptions{.in = map_channels, .out = hidden}, Activation::ReLU);
-    second = add<Conv>(*this, name + ".2", ConvOptions{.in = hidden, .out = channels}, Activation::Sigmoid);
+    second = add<Conv>(*this, name + ".2", ConvOptions{.in = hidden, .out = channels, .defers = true},
+                       Activation::Sigmoid);
   };
   depthwise1_ = add<PredictedDepthwise>(*this, "gen_weights1", map_channels, hidden, in, pixels);
   depthwise2_ = add<PredictedDepthwise>(*this, "gen_weights2", map_channels, hidden, middle, pixels);
@@ -36,24 +37,28 @@ CcFpseBlock::CcFpseBlock(int64_t in, int64_t out, int64_t map_channels, int64_t 
   norm_s_ = add<Spade>(*this, "norm_s", spade);
 }
 
-at::Tensor CcFpseBlock::gated(at::Tensor x, const at::Tensor& gate, BatchNorm* norm) {
-  if (x.requires_grad() || (norm && !norm->frozen())) {
-    const at::Tensor y = activate(x * gate, Activation::LeakyReLU);
-    return norm ? norm->forward(y) : y;
+at::Tensor CcFpseBlock::gated(at::Tensor x, Conv& gate, const at::Tensor& features, BatchNorm* norm,
+                              const at::Tensor& shortcut) {
+  const at::Tensor gates = gate.forward(features);
+  if (x.requires_grad() || !gate.frozen()) {
+    at::Tensor y = activate(x * gates, Activation::LeakyReLU);
+    if (norm) y = norm->forward(y);
+    return shortcut.defined() ? y + shortcut : y;
   }
-  at::Tensor scale, shift;
-  if (norm) std::tie(scale, shift) = norm->scale_shift();
-  gate_in_place(x, gate, scale, shift);
+  GateForm form;
+  form.logistic = gate.deferring();
+  if (norm) std::tie(form.scale, form.shift) = norm->scale_shift();
+  form.residual = shortcut;
+  gate_in_place(x, gates, form);
   return x;
 }
 
 at::Tensor CcFpseBlock::forward(const at::Tensor& x, const at::Tensor& map) {
   at::Tensor y = depthwise1_->forward(norm_1_->forward(x), map);
-  y = gated(conv_1_->forward(y), gate1_->forward(gate1_hidden_->forward(map)), norm_2_.get());
+  y = gated(conv_1_->forward(y), *gate1_, gate1_hidden_->forward(map), norm_2_.get(), {});
   y = depthwise2_->forward(y, map);
-  y = gated(conv_3_->forward(y), gate2_->forward(gate2_hidden_->forward(map)), nullptr);
   const at::Tensor shortcut = conv_s_ ? conv_s_->forward(norm_s_->forward(x, map)) : x;
-  return y.requires_grad() ? y + shortcut : y.add_(shortcut);
+  return gated(conv_3_->forward(y), *gate2_, gate2_hidden_->forward(map), nullptr, shortcut);
 }
 
 }  // namespace anomaly

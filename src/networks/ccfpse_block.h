@@ -19,8 +19,10 @@ class CcFpseBlock : public torch::nn::Module {
   at::Tensor forward(const at::Tensor& x, const at::Tensor& map);
 
  private:
-  // LeakyReLU(x * gate), then `norm` where it is given.
-  static at::Tensor gated(at::Tensor x, const at::Tensor& gate, BatchNorm* norm);
+  // LeakyReLU(x * what `gate` makes of `features`), then `norm` where it is given, plus `shortcut` where that
+  // is.
+  static at::Tensor gated(at::Tensor x, Conv& gate, const at::Tensor& features, BatchNorm* norm,
+                          const at::Tensor& shortcut);
 
   std::shared_ptr<PredictedDepthwise> depthwise1_, depthwise2_;  // gen_weights1, gen_weights2
   std::shared_ptr<Conv> gate1_hidden_, gate1_, gate2_hidden_, gate2_;

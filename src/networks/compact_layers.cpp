@@ -39,7 +39,7 @@ void ConvNormImpl::fold() {
   const at::Tensor weight = conv_->weight * scale.view({-1, 1, 1, 1});
   const at::Tensor bias = norm_->bias - norm_->running_mean * scale;
   const Activation activation = relu_ ? Activation::ReLU : Activation::None;
-  folded_ = FoldedConvolution(weight, bias, {stride_, padding_, 1, groups_}, activation);
+  folded_ = FoldedConvolution(weight, bias, {stride_, padding_, 1, groups_}, activation, trunk_);
   labels_.fold(weight, bias, stride_, activation);
   unregister_module("conv");
   unregister_module("norm");
@@ -114,6 +114,18 @@ at::Tensor run_stage(const torch::nn::ModuleList& stage, at::Tensor x) {
     else
       x = block->as<InvertedResidual>()->forward(x);
   return x;
+}
+
+void mark_trunk(torch::nn::Module& part) {
+  for (const auto& module : part.modules())
+    if (auto* normed = module->as<ConvNormImpl>()) normed->of_trunk();
+}
+
+int64_t fp8_conv_norms(const torch::nn::Module& network) {
+  int64_t count = 0;
+  for (const auto& item : network.named_modules("", false))
+    if (const auto* normed = item.value()->as<ConvNormImpl>()) count += normed->fp8();
+  return count;
 }
 
 at::Tensor upsample_to(const at::Tensor& x, const at::Tensor& like, bool align_corners) {

@@ -29,6 +29,9 @@ class ConvNormImpl : public torch::nn::Module {
   // Merges the batch norm's running statistics into the convolution; training is over for this layer.
   void fold();
   bool folded() const { return folded_.defined(); }
+  // Before fold(): see FoldedConvolution's `trunk`.
+  void of_trunk() { trunk_ = true; }
+  bool fp8() const { return folded_.fp8(); }
 
  private:
   torch::nn::Conv2d conv_{nullptr};
@@ -36,7 +39,7 @@ class ConvNormImpl : public torch::nn::Module {
   FoldedConvolution folded_;
   LabelInput labels_;
   int64_t stride_, padding_, groups_;
-  bool relu_;
+  bool relu_, trunk_ = false;
 };
 TORCH_MODULE(ConvNorm);
 
@@ -89,6 +92,11 @@ torch::nn::ModuleList inverted_stage(int64_t in, int64_t out, int64_t count, int
                                      int64_t kernel);
 // Runs a stage of either kind.
 at::Tensor run_stage(const torch::nn::ModuleList& stage, at::Tensor x);
+
+// Marks every ConvNorm of a part of the segmentation as its trunk's.
+void mark_trunk(torch::nn::Module& part);
+// How many of the folded ConvNorms multiply 8-bit numbers.
+int64_t fp8_conv_norms(const torch::nn::Module& network);
 
 // Bilinear to the height and width of `like`; align_corners as PyTorch's.
 at::Tensor upsample_to(const at::Tensor& x, const at::Tensor& like, bool align_corners);

@@ -38,6 +38,7 @@ class Segmentation : public SegmentationNetwork {
     return network_(channels_last(image));
   }
   bool align_corners() const override { return network_->align_corners(); }
+  int64_t fp8_layers() const override { return fp8_conv_norms(*network_); }
 
  private:
   CompactSegmentation network_;

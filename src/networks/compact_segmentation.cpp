@@ -118,6 +118,10 @@ CompactSegmentationImpl::CompactSegmentationImpl(const CompactSegmentationOption
     for (int64_t i = 0; i < refine[2]; ++i) layers->push_back(ConvNorm(options.head, options.head, 3));
     finish_ = register_module("finish", layers);
   }
+  mark_trunk(*stem_);
+  mark_trunk(*sixteenth_);
+  mark_trunk(*thirtysecond_);
+  if (refine_) mark_trunk(*refine_);
   classifier_ = register_module("classifier", torch::nn::Conv2d(torch::nn::Conv2dOptions(
                                                   options.head, options.classes * detail_ * detail_, 1)));
 }

@@ -18,6 +18,7 @@ struct Compute {
   at::Device device{at::kCPU};
   at::ScalarType type = at::kFloat;             // of weights and activations: kFloat, kHalf or kBFloat16
   const AnomalyCudaKernels* kernels = nullptr;  // null: the CPU's own
+  bool fp8_trunk = false;  // the segmentation's trunk is to be loaded with products of 8-bit numbers
 
   bool gpu() const { return kernels != nullptr; }
   at::TensorOptions options() const { return at::TensorOptions(type).device(device); }

@@ -21,6 +21,7 @@ class DeepLabV3Plus : public torch::nn::Module, public SegmentationNetwork {
  public:
   explicit DeepLabV3Plus(const DeepLabWidths& widths = {});
   at::Tensor logits(const at::Tensor& image) override;
+  int64_t fp8_layers() const override { return anomaly::fp8_layers(*this); }
 
  private:
   at::Tensor pyramid(const at::Tensor& x);

@@ -47,19 +47,22 @@ at::Tensor scale_shift(const at::Tensor& x, const at::Tensor& scale, const at::T
   return modulated(x, scale, shift, {}, activation);
 }
 
-void gate_in_place(at::Tensor& x, const at::Tensor& gate, const at::Tensor& scale, const at::Tensor& shift) {
+void gate_in_place(at::Tensor& x, const at::Tensor& gate, const GateForm& form) {
   const Compute& compute = current_compute();
   x = as_activation(x);
   const at::Tensor gates = as_activation(gate);
+  const at::Tensor residual = form.residual.defined() ? as_activation(form.residual) : at::Tensor();
   AnomalyCudaGate arguments{};
   arguments.type = cuda_type(compute.type);
   arguments.x = arguments.out = x.mutable_data_ptr();
   arguments.gate = gates.const_data_ptr();
+  arguments.sigmoid = form.logistic ? 1 : 0;
   arguments.slope = static_cast<float>(kLeakySlope);
-  if (scale.defined()) {
-    arguments.scale = scale.const_data_ptr<float>();
-    arguments.shift = shift.const_data_ptr<float>();
+  if (form.scale.defined()) {
+    arguments.scale = form.scale.const_data_ptr<float>();
+    arguments.shift = form.shift.const_data_ptr<float>();
   }
+  if (residual.defined()) arguments.residual = residual.const_data_ptr();
   arguments.pixels = x.size(0) * x.size(2) * x.size(3);
   arguments.channels = static_cast<int>(x.size(1));
   compute.check(compute.kernels->gate(&arguments, compute.stream()), "a gate");

@@ -9,15 +9,15 @@
 
 #include <ATen/core/Tensor.h>
 
-#include "src/networks/folded_convolution.h"
+#include "src/networks/fused_ops.h"
 
 namespace anomaly::device_ops {
 
 // scale, shift: C.
 at::Tensor scale_shift(const at::Tensor& x, const at::Tensor& scale, const at::Tensor& shift,
                        Activation activation);
-// x = LeakyReLU(x * gate), then * scale + shift where `scale` is defined. All of current_compute()'s type.
-void gate_in_place(at::Tensor& x, const at::Tensor& gate, const at::Tensor& scale, const at::Tensor& shift);
+// One pass, whatever the form has.
+void gate_in_place(at::Tensor& x, const at::Tensor& gate, const GateForm& form);
 std::pair<at::Tensor, at::Tensor> instance_scale_shift(const at::Tensor& x);
 // scale, shift: N x C.
 at::Tensor modulate(const at::Tensor& x, const at::Tensor& scale, const at::Tensor& shift,

@@ -104,6 +104,20 @@ VggDissimilarity::Levels VggDissimilarity::encode_picture(const at::Tensor& pict
   return levels;
 }
 
+// On a GPU in one pass: twice the pixels for every weight that is read. A processor gains nothing by it.
+std::pair<VggDissimilarity::Levels, VggDissimilarity::Levels> VggDissimilarity::encode_pictures(
+    const at::Tensor& frame, const at::Tensor& synthesis) const {
+  if (!current_compute().gpu()) return {encode_picture(frame), encode_picture(synthesis)};
+  const int64_t batch = frame.size(0);
+  const Levels both = encode_picture(at::cat({frame, synthesis}, 0));
+  std::pair<Levels, Levels> out;
+  for (size_t level = 0; level < kLevels; ++level) {
+    out.first[level] = both[level].narrow(0, 0, batch);
+    out.second[level] = both[level].narrow(0, batch, batch);
+  }
+  return out;
+}
+
 VggDissimilarity::Levels VggDissimilarity::encode_map(
     const std::array<std::shared_ptr<Conv>, kLevels>& layers, const at::Tensor& map) {
   Levels levels;
@@ -132,7 +146,8 @@ at::Tensor VggDissimilarity::logits(const at::Tensor& frame, const at::Tensor& s
   Levels fused;
   {
     const Levels prior = options_.uncertainty ? encode_map(prior_, maps) : Levels{};
-    fused = fuse(encode_picture(frame), encode_picture(synthesis), encode_map(semantic_, classes), prior);
+    const auto [of_frame, of_synthesis] = encode_pictures(frame, synthesis);
+    fused = fuse(of_frame, of_synthesis, encode_map(semantic_, classes), prior);
   }
   at::Tensor x;
   for (size_t stage = 0; stage < kLevels; ++stage) {

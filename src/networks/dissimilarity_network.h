@@ -44,6 +44,7 @@ class VggDissimilarity : public torch::nn::Module, public DissimilarityNetwork {
   };
 
   Refinement add_refinement(const std::string& path, int64_t channels);
+  std::pair<Levels, Levels> encode_pictures(const at::Tensor& frame, const at::Tensor& synthesis) const;
   Levels encode_picture(const at::Tensor& picture) const;
   static Levels encode_map(const std::array<std::shared_ptr<Conv>, kLevels>& layers, const at::Tensor& map);
   // Per level: the correlation channel, then the fused features.

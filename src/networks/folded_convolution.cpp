@@ -19,6 +19,7 @@
 #include <ATen/ops/sigmoid.h>
 
 #include "src/networks/compute.h"
+#include "src/networks/fp8_convolution.h"
 
 namespace anomaly {
 namespace {
@@ -138,10 +139,15 @@ at::Tensor activate(const at::Tensor& x, Activation activation) {
 }
 
 FoldedConvolution::FoldedConvolution(const at::Tensor& weight, const at::Tensor& bias,
-                                     const ConvolutionGeometry& geometry, Activation activation)
+                                     const ConvolutionGeometry& geometry, Activation activation, bool trunk)
     : geometry_(geometry), activation_(activation), bias_(bias.defined() ? bias.clone() : bias) {
   const auto& g = geometry_;
-  if (const Compute& compute = current_compute(); compute.gpu()) {
+  const Compute& compute = current_compute();
+  if (trunk && compute.fp8_trunk && Fp8Convolution::fits(weight, geometry)) {
+    fp8_ = std::make_shared<const Fp8Convolution>(weight, bias, geometry);
+    type_ = compute.type;
+    bias_ = at::Tensor();
+  } else if (compute.gpu()) {
     gpu_ = true;
     weight_ = weight.to(compute.device, compute.type).clone(at::MemoryFormat::ChannelsLast);
     if (bias_.defined()) bias_ = bias_.to(compute.device, compute.type);
@@ -156,6 +162,10 @@ FoldedConvolution::FoldedConvolution(const at::Tensor& weight, const at::Tensor&
 
 at::Tensor FoldedConvolution::operator()(const at::Tensor& x) const {
   const auto& g = geometry_;
+  if (fp8_) {
+    at::Tensor y = (*fp8_)(x);
+    return activate_in_place(y, activation_).to(type_);
+  }
   const at::Tensor input =
       (gpu_ ? x.to(weight_.scalar_type()) : x).contiguous(at::MemoryFormat::ChannelsLast);
   if (cudnn_)

@@ -7,6 +7,7 @@
 #include <ATen/Parallel.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/empty_like.h>
+#include <ATen/ops/sigmoid.h>
 
 #include "kernels/portable.h"
 #include "src/networks/channels_last.h"
@@ -108,16 +109,16 @@ at::Tensor scale_shift(const at::Tensor& x, const at::Tensor& scale, const at::T
   return out;
 }
 
-void gate_in_place(at::Tensor& x, const at::Tensor& gate, const at::Tensor& scale, const at::Tensor& shift) {
-  if (current_compute().gpu()) return device_ops::gate_in_place(x, gate, scale, shift);
+void gate_in_place(at::Tensor& x, const at::Tensor& gate, const GateForm& form) {
+  if (current_compute().gpu()) return device_ops::gate_in_place(x, gate, form);
   x = channels_last(x);
-  const at::Tensor gates = channels_last(gate);
+  const at::Tensor gates = channels_last(form.logistic ? at::sigmoid(gate) : gate);
   const Extent e = extent_of(x);
   auto* values = x.mutable_data_ptr<float>();
   const auto* g = gates.const_data_ptr<float>();
   const auto slope = static_cast<float>(kLeakySlope);
-  const float* s = scale.defined() ? scale.const_data_ptr<float>() : nullptr;
-  const float* t = shift.defined() ? shift.const_data_ptr<float>() : nullptr;
+  const float* s = form.scale.defined() ? form.scale.const_data_ptr<float>() : nullptr;
+  const float* t = form.shift.defined() ? form.shift.const_data_ptr<float>() : nullptr;
   at::parallel_for(0, e.images * e.pixels, kGrain / e.channels + 1, [&](int64_t begin, int64_t end) {
     const int64_t first = begin * e.channels;
     if (s)
@@ -125,6 +126,7 @@ void gate_in_place(at::Tensor& x, const at::Tensor& gate, const at::Tensor& scal
     else
       rows::gate(values + first, g + first, slope, (end - begin) * e.channels);
   });
+  if (form.residual.defined()) x.add_(form.residual);
 }
 
 std::pair<at::Tensor, at::Tensor> instance_scale_shift(const at::Tensor& x) {

@@ -13,8 +13,15 @@ namespace anomaly {
 at::Tensor scale_shift(const at::Tensor& x, const at::Tensor& scale, const at::Tensor& shift,
                        Activation activation);
 
-// x = LeakyReLU(x * gate), then * scale + shift per channel where `scale` is defined. x is overwritten.
-void gate_in_place(at::Tensor& x, const at::Tensor& gate, const at::Tensor& scale, const at::Tensor& shift);
+// What a gate multiplies with, and what follows it.
+struct GateForm {
+  bool logistic = false;              // the logistic function of `gate`, not `gate` itself
+  at::Tensor scale = {}, shift = {};  // per channel; undefined: none
+  at::Tensor residual = {};           // of x's shape, added last; undefined: none
+};
+
+// x = LeakyReLU(x * gate) * scale + shift + residual, each part where it is there. x is overwritten.
+void gate_in_place(at::Tensor& x, const at::Tensor& gate, const GateForm& form);
 
 // {scale, shift} per image and channel (N x C) of an instance norm without affine part, epsilon 1e-5: its
 // mean and its biased variance, summed in double.

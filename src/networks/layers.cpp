@@ -213,7 +213,8 @@ void Conv::freeze() {
     Compute compute = current_compute();
     if (options_.precise) compute.type = at::kFloat;
     const ComputeScope scope(compute);
-    folded_ = FoldedConvolution(weight, bias, where, activation_);
+    deferring_ = options_.defers && compute.gpu();
+    folded_ = FoldedConvolution(weight, bias, where, deferring_ ? Activation::None : activation_, options_.trunk);
   }
   norm_.reset();
   absorbed_.reset();
@@ -286,6 +287,13 @@ void freeze_layers(torch::nn::Module& root) {
     if (auto* conv = dynamic_cast<Conv*>(module.get())) conv->freeze();
   for (const auto& module : root.modules(false))
     if (auto* layer = dynamic_cast<Layer*>(module.get())) layer->freeze();
+}
+
+int64_t fp8_layers(const torch::nn::Module& root) {
+  int64_t count = 0;
+  for (const auto& item : root.named_modules("", false))
+    if (const auto* conv = dynamic_cast<const Conv*>(item.value().get())) count += conv->fp8();
+  return count;
 }
 
 }  // namespace anomaly

@@ -67,6 +67,8 @@ struct ConvOptions {
   bool spectral = false;    // weight = weight_orig / (u' W v), W reshaped to (out, rest)
   bool transposed = false;  // kernel == stride, no padding
   bool precise = false;     // folded for a GPU: in float32, whatever current_compute()'s type
+  bool trunk = false;       // see FoldedConvolution
+  bool defers = false;      // folded for a GPU: without the activation, which the output's reader applies
 };
 
 // A convolution with what follows it: a batch norm (registered elsewhere under its own name) and an
@@ -81,6 +83,9 @@ class Conv : public Layer {
   at::Tensor forward(const at::Tensor& x);
   const ConvOptions& options() const { return options_; }
   bool frozen() const { return frozen_; }
+  bool fp8() const { return folded_.fp8(); }
+  // Whether the activation is left to the output's reader (ConvOptions::defers).
+  bool deferring() const { return deferring_; }
   void initialise() override;
   void freeze() override;
 
@@ -98,7 +103,7 @@ class Conv : public Layer {
   Activation activation_;
   std::shared_ptr<BatchNorm> norm_;
   std::shared_ptr<Conv> absorbed_;
-  bool is_absorbed_ = false;
+  bool is_absorbed_ = false, deferring_ = false;
   at::Tensor weight_, weight_u_, weight_v_, bias_;
   FoldedConvolution folded_;
 };
@@ -136,5 +141,7 @@ std::shared_ptr<Conv> add_normalised(torch::nn::Module& root, const std::string&
 void load_layers(torch::nn::Module& root, WeightSource& source);
 void initialise_layers(torch::nn::Module& root);
 void freeze_layers(torch::nn::Module& root);  // evaluation mode, no gradients from here on
+// How many of the frozen convolutions multiply 8-bit numbers.
+int64_t fp8_layers(const torch::nn::Module& root);
 
 }  // namespace anomaly

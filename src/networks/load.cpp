@@ -5,6 +5,7 @@
 #include "src/networks/ccfpse_encoder.h"
 #include "src/networks/ccfpse_generator.h"
 #include "src/networks/compact.h"
+#include "src/networks/compute.h"
 #include "src/networks/deeplabv3plus.h"
 #include "src/networks/dissimilarity_network.h"
 #include "src/networks/tensor_source.h"
@@ -69,15 +70,26 @@ std::shared_ptr<Network> filled(TensorSource& source, std::shared_ptr<Network> n
   return network;
 }
 
-}  // namespace
-
-std::shared_ptr<SegmentationNetwork> load_segmentation(const Bundle& bundle) {
+std::shared_ptr<SegmentationNetwork> segmentation_of(const Bundle& bundle) {
   const std::string name = "segmentation", type = type_of(bundle, name);
   if (is_compact(type)) return load_compact_segmentation(bundle, architecture(bundle, name));
   require_type(bundle, name, type, {"deeplabv3plus-wrn38"});
   TensorSource source(bundle, name);
   return filled(source, std::make_shared<DeepLabV3Plus>(DeepLabWidths::scaled(
                             features_of(bundle, name, source), bundle.info().class_count())));
+}
+
+}  // namespace
+
+std::shared_ptr<SegmentationNetwork> load_segmentation(const Bundle& bundle) {
+  const auto network = segmentation_of(bundle);
+  if (current_compute().fp8_trunk && network->fp8_layers() == 0)
+    throw Error(ErrorKind::BadSettings,
+                "trunk-precision fp8 would change nothing: no convolution of the segmentation trunk of " +
+                    bundle.path() +
+                    " has input and output channels in multiples of 16, as 8-bit products need. Use "
+                    "trunk-precision same.");
+  return network;
 }
 
 std::shared_ptr<LatentEncoder> load_encoder(const Bundle& bundle) {

@@ -23,6 +23,8 @@ class SegmentationNetwork {
   // How the logits lie on the image, as upsample_bilinear2d's: by their corner pixels, as the published ones
   // do, or by areas.
   virtual bool align_corners() const { return true; }
+  // How many of its convolutions multiply 8-bit numbers (Compute::fp8_trunk).
+  virtual int64_t fp8_layers() const { return 0; }
 };
 
 class LatentEncoder {
@@ -66,7 +68,8 @@ class DissimilarityNetwork {
 // Compute, which decides device and type of its inputs and outputs. Every tensor of the architecture is
 // present with its shape and type, none is surplus; batch norms folded, spectral norms applied, half weights
 // widened. Throws Error(BadBundle) naming file and tensor, Error(BadSettings) where the bundle does not have
-// the network. `in` is the network's share of the architecture object.
+// the network; load_segmentation() also where 8-bit products are asked for (Compute::fp8_trunk) and none of
+// the trunk's convolutions can have them. `in` is the network's share of the architecture object.
 std::shared_ptr<SegmentationNetwork> load_segmentation(const Bundle& bundle);
 std::shared_ptr<LatentEncoder> load_encoder(const Bundle& bundle);
 std::shared_ptr<GeneratorNetwork> load_generator(const Bundle& bundle);

@@ -16,7 +16,9 @@ at::Tensor one_hot(const at::Tensor& ids, int64_t count, int64_t channels) {
     return out;
   }
   const at::Tensor flat = ids.contiguous();
-  at::Tensor out = at::zeros({flat.size(0), flat.size(1), flat.size(2), channels}, at::kFloat);
+  at::Tensor out =
+      at::zeros({flat.size(0), flat.size(1), flat.size(2), channels}, flat.options().dtype(at::kFloat));
+  if (flat.is_meta()) return out.permute({0, 3, 1, 2});  // shapes alone
   const auto* from = flat.const_data_ptr<uint8_t>();
   auto* to = out.mutable_data_ptr<float>();
   for (int64_t i = 0; i < flat.numel(); ++i)

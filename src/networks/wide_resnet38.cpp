@@ -6,12 +6,13 @@
 namespace anomaly {
 
 WideResidualBlock::WideResidualBlock(int64_t in, const std::vector<int64_t>& channels, int64_t stride,
-                                     int64_t dilation) {
+                                     int64_t dilation, bool trunk) {
   const bool bottleneck = channels.size() == 3;
   norm_ = add<BatchNorm>(*this, "bn1.0", in, Activation::ReLU);
   int64_t width = in;
   for (size_t i = 0; i < channels.size(); ++i) {
-    ConvOptions options{.in = width, .out = channels[i], .stride = i == 0 ? stride : 1, .bias = false};
+    ConvOptions options{
+        .in = width, .out = channels[i], .stride = i == 0 ? stride : 1, .bias = false, .trunk = trunk};
     options.kernel = bottleneck && i != 1 ? 1 : 3;
     options.dilation = options.kernel == 3 ? dilation : 1;
     const std::string path = "convs.conv" + std::to_string(i + 1);
@@ -24,9 +25,9 @@ WideResidualBlock::WideResidualBlock(int64_t in, const std::vector<int64_t>& cha
     width = channels[i];
   }
   if (stride != 1 || in != width)
-    projection_ =
-        add<Conv>(*this, "proj_conv",
-                  ConvOptions{.in = in, .out = width, .kernel = 1, .stride = stride, .bias = false});
+    projection_ = add<Conv>(
+        *this, "proj_conv",
+        ConvOptions{.in = in, .out = width, .kernel = 1, .stride = stride, .bias = false, .trunk = trunk});
 }
 
 at::Tensor WideResidualBlock::forward(const at::Tensor& x) {
@@ -40,14 +41,15 @@ at::Tensor WideResidualBlock::forward(const at::Tensor& x) {
 WideResNet38::WideResNet38(torch::nn::Module& root, const WideResNetWidths& widths) {
   constexpr std::array<int64_t, 6> kDilations = {1, 1, 1, 2, 4, 4};
   constexpr size_t kStridingStage = 2;  // mod4; max pooling strides before mod2 and mod3
+  constexpr size_t kTrunkStage = 2;     // mod4
   stem_ = add<Conv>(root, "mod1.conv1", ConvOptions{.in = 3, .out = widths.stem, .bias = false});
   int64_t in = widths.stem;
   for (size_t stage = 0; stage < stages_.size(); ++stage)
     for (int64_t block = 0; block < widths.blocks[stage]; ++block) {
       const int64_t stride = stage == kStridingStage && block == 0 ? 2 : 1;
       const std::string path = "mod" + std::to_string(stage + 2) + ".block" + std::to_string(block + 1);
-      stages_[stage].push_back(
-          add<WideResidualBlock>(root, path, in, widths.stages[stage], stride, kDilations[stage]));
+      stages_[stage].push_back(add<WideResidualBlock>(root, path, in, widths.stages[stage], stride,
+                                                      kDilations[stage], stage >= kTrunkStage));
       in = widths.stages[stage].back();
     }
 }

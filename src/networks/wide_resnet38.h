@@ -14,7 +14,9 @@ namespace anomaly {
 // A pre-activation residual block. Two channels: two 3x3 convolutions; three: 1x1, 3x3, 1x1.
 class WideResidualBlock : public torch::nn::Module {
  public:
-  WideResidualBlock(int64_t in, const std::vector<int64_t>& channels, int64_t stride, int64_t dilation);
+  // trunk: see FoldedConvolution.
+  WideResidualBlock(int64_t in, const std::vector<int64_t>& channels, int64_t stride, int64_t dilation,
+                    bool trunk);
   at::Tensor forward(const at::Tensor& x);
 
  private:
@@ -32,6 +34,8 @@ struct WideResNetWidths {
 
 class WideResNet38 {
  public:
+  // mod4 to mod7, at stride 8, may have products of 8-bit numbers (FoldedConvolution's `trunk`): 512 outputs
+  // and more, whose products gain more than their patches cost. Those before have 128 and 256 at larger maps.
   // Registers mod1..mod7 in `root`.
   WideResNet38(torch::nn::Module& root, const WideResNetWidths& widths);
   // image: N x 3 x H x W. Returns {mod2's output at stride 2, mod7's output at stride 8}.

@@ -112,7 +112,7 @@ class Runner {
       : options_(options),
         info_(bundle->info()),
         settings_(settings_of(options, info_)),
-        framework_(std::move(bundle), options.device, options.precision) {
+        framework_(std::move(bundle), options.device, options.precision, options.trunk_precision) {
     framework_.prepare(settings_);
   }
 

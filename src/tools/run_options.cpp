@@ -17,6 +17,7 @@ enum Option {
   kModel = 1,
   kDevice,
   kPrecision,
+  kTrunkPrecision,
   kMethod,
   kSegmentationHeight,
   kSegmentationWidth,
@@ -36,6 +37,7 @@ constexpr option kOptions[] = {
     {"model", required_argument, nullptr, kModel},
     {"device", required_argument, nullptr, kDevice},
     {"precision", required_argument, nullptr, kPrecision},
+    {"trunk-precision", required_argument, nullptr, kTrunkPrecision},
     {"method", required_argument, nullptr, kMethod},
     {"segmentation-height", required_argument, nullptr, kSegmentationHeight},
     {"segmentation-width", required_argument, nullptr, kSegmentationWidth},
@@ -121,6 +123,9 @@ void apply(RunOptions& options, int which, const std::string& name, const std::s
       break;
     case kPrecision:
       options.precision = named(name, precision_from_string, text);
+      break;
+    case kTrunkPrecision:
+      options.trunk_precision = named(name, trunk_precision_from_string, text);
       break;
     case kMethod:
       options.method = named(name, method_from_string, text);
@@ -208,6 +213,10 @@ score is clamped to 0 (nothing unusual) .. 1 (anomaly).
   --precision PRECISION    numbers that the networks compute with: float32, on a GPU also
                              float16 or bfloat16, or auto (default): bfloat16 or float16 on
                              GPUs made for it, else float32
+  --trunk-precision same|fp8
+                           of the segmentation's trunk: the same numbers (default), or 8-bit
+                             ones, on GPUs of compute capability 8.9 and newer; on the CPU
+                             slowly, to measure what they cost
   --method METHOD          what the score is (default: the bundle's, as a rule synboost):
                              synboost               the whole framework, an ensemble
                              resynthesis            the network without uncertainty maps

@@ -24,6 +24,7 @@ struct RunOptions {
   std::string model;  // empty: the built-in bundle
   std::string device = "cpu";
   Precision precision = Precision::Auto;
+  TrunkPrecision trunk_precision = TrunkPrecision::Same;
   std::optional<Method> method;                                // none: the bundle's
   std::optional<int> segmentation_height, segmentation_width;  // none: the bundle's; 32..8192
   std::optional<std::array<double, 4>> ensemble;               // none: the bundle's; at least 0, one above it

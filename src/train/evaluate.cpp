@@ -74,6 +74,18 @@ void measure_segmentation(const Pipeline& pipeline, const Config& config, const 
   json.set("iou" + suffix, iou_list);
 }
 
+// The share of pixels, at segmentation size, that both give the same class.
+double label_agreement(const Pipeline& one, const Pipeline& other, const std::vector<Frame>& frames) {
+  int64_t same = 0, all = 0;
+  for (const Frame& source : frames) {
+    const at::Tensor frame = one.frame(source.rgb);
+    const at::Tensor equal = one.segment(frame).at("labels").eq(other.segment(frame).at("labels"));
+    same += equal.sum().item<int64_t>();
+    all += equal.numel();
+  }
+  return static_cast<double>(same) / static_cast<double>(std::max<int64_t>(1, all));
+}
+
 void print_row(const std::string& name, const RankingMeasures& m) {
   std::printf("%-24s %8.4f %8.4f %8.4f\n", name.c_str(), m.average_precision, m.fpr95, m.auroc);
 }
@@ -91,11 +103,12 @@ cv::Mat colour(const at::Tensor& bytes) {
 
 }  // namespace
 
-void evaluate(const Session& session, const std::string& bundle_path, const std::string& json_path) {
+void evaluate(const Session& session, const std::string& bundle_path, const std::string& json_path,
+              TrunkPrecision trunk) {
   const Config& config = session.config;
   if (config.test.images.empty())
     throw Error(ErrorKind::BadSettings, "the configuration names no \"test\" frames to evaluate on");
-  const Pipeline pipeline(bundle_path);
+  const Pipeline pipeline(bundle_path, trunk);
   const int height = pipeline.info().segmentation_height, width = pipeline.info().segmentation_width;
   Groups groups;
   const Dataset test = read_dataset_frames(session.data, config.test, 0, groups);
@@ -112,6 +125,14 @@ void evaluate(const Session& session, const std::string& bundle_path, const std:
   if (!test.training.empty())
     measure_segmentation(pipeline, config, test, groups, network_size(test.training[0].rgb), "_at_frame_size",
                          json);
+
+  if (trunk != TrunkPrecision::Same) {
+    const double share = label_agreement(pipeline, Pipeline(bundle_path), test.training);
+    std::printf("trunk precision %s: %.3f %% of pixels have the class that they have without it\n",
+                to_string(trunk), 100 * share);
+    json.set("trunk_precision", to_string(trunk));
+    json.set("label_agreement", share);
+  }
 
   int64_t alarms = 0, normal_pixels = 0, frames_with_alarm = 0;
   cv::Mat sheet;

@@ -26,7 +26,8 @@ using anomaly::train::Session;
 
 constexpr const char* kUsage =
     "usage: anomaly-train --config FILE --data DIR --work DIR [options] STAGE...\n"
-    "       anomaly-train --config FILE --data DIR --work DIR --evaluate BUNDLE [--json FILE]\n"
+    "       anomaly-train --config FILE --data DIR --work DIR --evaluate BUNDLE [--trunk-precision NAME]\n"
+    "                     [--json FILE]\n"
     "       anomaly-train --calibrate BUNDLE --data DIR [--bundle FILE]\n"
     "       anomaly-train --adapt BUNDLE --data DIR --bundle FILE [--steps N] [--json FILE]\n"
     "\n"
@@ -45,6 +46,8 @@ constexpr const char* kUsage =
     "                     the mean of the bundles' weights\n"
     "  --bundle FILE      what the stage ensemble writes (default: NAME.safetensors in the work folder)\n"
     "  --evaluate BUNDLE  measures a bundle on the configuration's test frames, which no stage reads\n"
+    "  --trunk-precision same|fp8\n"
+    "                     of the segmentation's trunk that --evaluate measures (default: same)\n"
     "  --json FILE        the measures as JSON too\n"
     "  --calibrate BUNDLE measures the bounds that normalization fixed needs on the pictures of ordinary\n"
     "                     streets in DIR, and writes the bundle with them (to --bundle, else in its place)\n"
@@ -58,6 +61,7 @@ struct Options {
   std::vector<std::string> start;
   int threads = 0;
   int64_t stop_after = 0, steps = 300;
+  anomaly::TrunkPrecision trunk = anomaly::TrunkPrecision::Same;
   bool partial = false;
   std::vector<std::string> stages;
 };
@@ -92,6 +96,8 @@ Options parse(int argc, char** argv) {
       options.bundle = value();
     else if (argument == "--evaluate")
       options.evaluate = value();
+    else if (argument == "--trunk-precision")
+      options.trunk = anomaly::trunk_precision_from_string(value());
     else if (argument == "--calibrate")
       options.calibrate = value();
     else if (argument == "--adapt")
@@ -123,6 +129,9 @@ Options parse(int argc, char** argv) {
       options.stages.empty() == options.evaluate.empty())
     throw Error(ErrorKind::BadSettings,
                 "--config, --data, --work and either stages or --evaluate are needed; see --help");
+  if (options.evaluate.empty() && options.trunk != anomaly::TrunkPrecision::Same)
+    throw Error(ErrorKind::BadSettings,
+                "--trunk-precision is for --evaluate: training computes in the numbers of its configuration");
   return options;
 }
 
@@ -169,7 +178,7 @@ int run(const Options& options) {
   session.start = options.start;
   std::filesystem::create_directories(session.work);
   if (!options.evaluate.empty()) {
-    anomaly::train::evaluate(session, options.evaluate, options.json);
+    anomaly::train::evaluate(session, options.evaluate, options.json, options.trunk);
     return 0;
   }
   for (const auto& dataset : session.config.datasets) {

@@ -12,7 +12,8 @@ namespace anomaly::train {
 
 class Pipeline : public anomaly::Pipeline {
  public:
-  explicit Pipeline(const std::string& bundle_path) : anomaly::Pipeline(bundle_path) {}
+  explicit Pipeline(const std::string& bundle_path, TrunkPrecision trunk = TrunkPrecision::Same)
+      : anomaly::Pipeline(bundle_path, {}, trunk) {}
   // The 8UC3 R G B picture as the framework takes it: H x W x 3 uint8 at segmentation size.
   at::Tensor frame(const cv::Mat& rgb) const;
 };

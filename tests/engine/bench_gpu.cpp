@@ -21,7 +21,9 @@
 #include "src/engine/device.h"
 #include "src/engine/engine.h"
 #include "src/framework/device_stream.h"
+#include "src/framework/framework.h"
 #include "src/networks/network.h"
+#include "tests/engine/flops.h"
 #include "tests/engine/networks_fixture.h"
 
 using namespace anomaly;
@@ -29,16 +31,18 @@ using namespace anomaly;
 namespace {
 
 constexpr char kUsage[] =
-    "usage: bench_gpu engine|segmentation|matrix|bundle OPTION=VALUE...\n"
+    "usage: bench_gpu engine|segmentation|matrix|flops|bundle OPTION=VALUE...\n"
     "  engine        frames a second from surfaces in device memory to finished maps there, memory, "
     "allocations\n"
     "  segmentation  the segmentation network alone, and its share of the matrix rate\n"
     "  matrix        the rate of one large matrix product\n"
+    "  flops         operations of a frame, network by network: the bundle's, run once where device= says; "
+    "without\n"
+    "                one the published networks', from their shapes (height=1024 width=2048)\n"
     "  bundle        writes random weights of the published networks: bundle=FILE features=64\n"
-    "options: bundle=FILE device=cuda precision=auto batch=1 frames=50 warmup=8 height=0 width=0 (the "
-    "bundle's)\n"
-    "         frame-width=1920 frame-height=1080 size=8192 (of the matrices) tflop=0 (of a frame, "
-    "segmentation)\n";
+    "options: bundle=FILE device=cuda precision=auto trunk=same batch=1 frames=50 warmup=8 height=0 width=0 "
+    "(the bundle's)\n"
+    "         frame-width=1920 frame-height=1080 size=8192 (of the matrices)\n";
 
 using Options = std::map<std::string, std::string>;
 
@@ -57,11 +61,12 @@ struct Bench {
     out.bundle = text("bundle", "");
     out.device = text("device", "cuda");
     out.precision = precision_from_string(text("precision", "auto"));
+    out.trunk_precision = trunk_precision_from_string(text("trunk", "same"));
     return out;
   }
   Compute compute() const {
     const EngineOptions wanted = engine_options();
-    return compute_on(resolve_device(wanted.device), wanted.precision);
+    return compute_on(resolve_device(wanted.device), wanted.precision, wanted.trunk_precision);
   }
 };
 
@@ -165,13 +170,14 @@ void bench_engine(const Bench& bench) {
   const Memory after = memory_of(compute);
   const ModelInfo& model = engine->model();
   std::printf(
-      "| %s, %s, batch %d (largest %d), %dx%d surface, segmentation %dx%d | %.2f ms a frame | %.1f frames/s "
+      "| %s, %s, trunk %s, batch %d (largest %d), %dx%d surface, segmentation %dx%d | %.2f ms a frame | %.1f "
+      "frames/s "
       "| "
       "GPU in use %.2f GiB, LibTorch %.2f GiB at most | %lld allocations of device memory after the first %d "
       "frames |\n",
-      model.name.c_str(), model.precision.c_str(), batch, largest, surface.view.width, surface.view.height,
-      width ? width : model.segmentation_width, height ? height : model.segmentation_height,
-      1e3 * seconds / batch, batch / seconds, after.used_gib,
+      model.name.c_str(), model.precision.c_str(), model.trunk_precision.c_str(), batch, largest,
+      surface.view.width, surface.view.height, width ? width : model.segmentation_width,
+      height ? height : model.segmentation_height, 1e3 * seconds / batch, batch / seconds, after.used_gib,
       static_cast<double>(after.reserved_peak) / (1 << 30),
       static_cast<long long>(after.allocations - before.allocations), 1 + warm_up * batch);
   std::fprintf(stderr, "warm-up %.1f s, on %s\n", now() - first - seconds * frames, model.device.c_str());
@@ -210,21 +216,47 @@ void bench_segmentation(const Bench& bench) {
   const at::Tensor image =
       at::randn({batch, 3, height, width}, compute.options()).contiguous(at::MemoryFormat::ChannelsLast);
   const int rounds = bench.number("frames", 50);
-  for (int i = 0; i < 3; ++i) network->logits(image);
+  const double tflop = [&] {
+    const flops::Counter counter;
+    network->logits(image);
+    return counter.count() / static_cast<double>(batch) / 1e12;
+  }();
+  for (int i = 0; i < 2; ++i) network->logits(image);
   wait_for(stream);
   const double start = now();
   for (int i = 0; i < rounds; ++i) network->logits(image);
   wait_for(stream);
   const double seconds = (now() - start) / rounds / static_cast<double>(batch);
-  const double tflop = std::atof(bench.text("tflop", "0").c_str());
-  std::printf("| segmentation alone, batch %lld, %lldx%lld | %.2f ms a frame |",
-              static_cast<long long>(batch), static_cast<long long>(width), static_cast<long long>(height),
-              1e3 * seconds);
-  if (tflop > 0)
-    std::printf(" %.1f TFLOP/s, %.0f %% of the matrix rate of %.1f TFLOP/s |\n", tflop / seconds,
-                100 * tflop / seconds / rate, rate);
-  else
-    std::printf(" matrix rate %.3f TFLOP/s |\n", rate);
+  std::printf(
+      "| segmentation alone, trunk %s, batch %lld, %lldx%lld, %.3f TFLOP | %.2f ms a frame | %.3f TFLOP/s | "
+      "%.0f %% of "
+      "the matrix rate of %.3f TFLOP/s |\n",
+      to_string(bench.engine_options().trunk_precision), static_cast<long long>(batch),
+      static_cast<long long>(width), static_cast<long long>(height), tflop, 1e3 * seconds, tflop / seconds,
+      100 * tflop / seconds / rate, rate);
+}
+
+void count_flops(const Bench& bench) {
+  flops::Costs costs;
+  if (bench.text("bundle", "").empty()) {
+    costs = flops::count_published({64, 256, 256, 512}, bench.number("height", 1024),
+                                   bench.number("width", 2048));
+  } else {
+    const auto bundle = Bundle::open(bench.text("bundle", ""));
+    const EngineOptions wanted = bench.engine_options();
+    Framework framework(bundle, wanted.device, wanted.precision, wanted.trunk_precision);
+    Settings settings;
+    settings.method = method_from_string(bundle->info().default_method);
+    framework.prepare(settings);
+    const c10::InferenceMode inference;
+    const ComputeScope computing(framework.compute());
+    costs = flops::count(
+        *framework.networks(), bundle->info(), bench.number("height", bundle->info().segmentation_height),
+        bench.number("width", bundle->info().segmentation_width), framework.compute().options());
+  }
+  for (const auto& [network, cost] : costs)
+    std::printf("| %s | %.4f TFLOP |\n", network.c_str(), cost / 1e12);
+  std::printf("| a frame | %.4f TFLOP |\n", flops::sum_of(costs) / 1e12);
 }
 
 void write_bundle(const Bench& bench) {
@@ -258,6 +290,8 @@ int main(int argc, char** argv) {
     else if (what == "matrix")
       std::printf("| matrix product, %d | %.3f TFLOP/s |\n", bench.number("size", 8192),
                   matrix_rate(bench, bench.compute()));
+    else if (what == "flops")
+      count_flops(bench);
     else if (what == "bundle")
       write_bundle(bench);
     else

@@ -12,9 +12,11 @@
 #include <opencv2/imgproc.hpp>
 
 #include "kernels/resize.h"
+#include "src/engine/device.h"
 #include "src/framework/framework.h"
 #include "src/framework/ops.h"
 #include "src/framework/steps.h"
+#include "src/networks/compute.h"
 #include "tests/check.h"
 #include "tests/engine/networks_fixture.h"
 
@@ -23,6 +25,8 @@ using namespace anomaly;
 namespace {
 
 constexpr double kNetworkTolerance = 1e-4;  // ||out - ref|| / ||ref||
+// With a trunk of 8-bit products.
+constexpr double kFp8Tolerance = 0.12, kFp8EqualLabels = 0.9;
 constexpr double kEqualLabels = 0.999;      // share of pixels
 constexpr double kEqualMaps = 0.995;        // share of pixels within 1 of 255
 constexpr double kAnomalyTolerance = 2e-3;  // mean absolute error
@@ -153,6 +157,24 @@ TEST(small_segmentation_alone) {
   steps::segment(context_of(settings), steps::needs_of(Method::Synboost), *network,
                  small_case().frame(256, 512), out);
   check_close("logits", every(out.at("logits"), 8), small_case()["logits_every_8th"]);
+}
+
+// Products of 8-bit numbers in mod4 to mod7: far from the network's tolerance, near its classes.
+TEST(small_segmentation_with_a_trunk_of_8_bits) {
+  const c10::InferenceMode inference;
+  const Compute compute = compute_on("cpu", Precision::Auto, TrunkPrecision::Fp8);
+  const ComputeScope scope(compute);
+  const Settings settings;
+  const auto network = load_segmentation(*golden_bundle());
+  CHECK_EQ(network->fp8_layers(), int64_t{28});
+  FrameTensors out;
+  steps::segment(context_of(settings), steps::needs_of(Method::Synboost), *network,
+                 small_case().frame(256, 512), out);
+  const double error = fixture::relative_error(every(out.at("logits"), 8), small_case()["logits_every_8th"]);
+  std::printf("# logits: relative error %.2e\n", error);
+  CHECK(error > kNetworkTolerance);
+  CHECK(error < kFp8Tolerance);
+  check_share("labels", share_within(out.at("labels"), small_case()["labels"], 0), kFp8EqualLabels);
 }
 
 TEST(small_encoder_and_generator_alone) {

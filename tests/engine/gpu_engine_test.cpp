@@ -206,15 +206,20 @@ TEST(statistics_are_found_on_the_device) {
   };
   const MapStatistics whole = statistics(*cpu);
   request.threshold = (whole.mean + whole.max) / 2;
-  enum Case { kPlain, kRoi, kClasses, kRuns, kMask };
-  for (const Case which : {kPlain, kRoi, kClasses, kRuns, kMask}) {
+  enum Case { kPlain, kRoi, kClasses, kRuns, kMask, kMaskAndRuns };
+  for (const Case which : {kPlain, kRoi, kClasses, kRuns, kMask, kMaskAndRuns}) {
     request.roi = which == kRoi ? Rect{10, 5, 50, 30} : Rect{};
     request.min_area = which == kRoi ? 4 : 0;
     request.classes.reset();
     if (which == kClasses) request.classes.set(0).set(1).set(2).set(3).set(4).set(5);
-    request.with_runs = which == kRuns;  // this and a mask: in host memory
-    request.mask = which == kMask ? mask : nullptr;
-    const MapStatistics a = statistics(*gpu), b = statistics(*cpu);
+    request.with_runs = which == kRuns || which == kMaskAndRuns;
+    request.mask = which == kMask || which == kMaskAndRuns ? mask : nullptr;
+    const MapStatistics b = statistics(*cpu), a = statistics(*gpu);
+    request.keep_on_device = true;  // where the maps go does not matter
+    const MapStatistics kept = statistics(*gpu);
+    request.keep_on_device = false;
+    CHECK(kept.score == a.score && kept.share == a.share && kept.regions.size() == a.regions.size());
+    CHECK_EQ(kept.runs.size(), a.runs.size());
     CHECK_NEAR(a.score, b.score, 1e-5);
     CHECK_NEAR(a.max, b.max, 1e-5);
     CHECK_NEAR(a.mean, b.mean, 1e-5);
@@ -222,9 +227,23 @@ TEST(statistics_are_found_on_the_device) {
     CHECK(which == kClasses || b.share > 0);
     CHECK_EQ(a.regions.empty(), b.regions.empty());
     CHECK_EQ(a.runs.empty(), b.runs.empty());
+    CHECK_EQ(b.runs.empty(), !request.with_runs);
     if (b.regions.empty()) continue;
     CHECK_EQ(a.regions[0].id, 1);
     CHECK_NEAR(static_cast<double>(a.regions[0].area), static_cast<double>(b.regions[0].area), 8);
+  }
+}
+
+TEST(a_mask_of_another_size_is_refused) {
+  for (const char* device : {"cuda", "cpu"}) {
+    auto engine = open(device);
+    const Frame frame(PixelFormat::NV12, 96, 54, 5);
+    Request request;
+    request.frame = engine->ingest(frame.view);
+    request.mask = std::make_shared<PixelMask>(PixelMask{96, 53, std::vector<uint8_t>(96 * 53)});
+    CHECK_THROWS(engine->submit(request).get(), Error, "a mask of 96x53 for a frame of 96x54");
+    request.mask.reset();
+    CHECK(engine->submit(request).get().statistics.max > 0);
   }
 }
 

@@ -12,6 +12,7 @@
 #include "src/framework/framework.h"
 #include "src/framework/gpu_runner.h"
 #include "src/networks/compute.h"
+#include "src/networks/fused_ops.h"
 #include "tests/check.h"
 #include "tests/engine/networks_fixture.h"
 
@@ -206,6 +207,26 @@ TEST(a_graph_is_recorded_for_each_size_batch_and_settings) {
   CHECK_EQ(gpu.recorder->recorded, 3);
   gpu.run(pictures);
   CHECK_EQ(gpu.recorder->recorded, 3);
+}
+
+// CC-FPSE's gate with its logistic function, norm and shortcut in one pass, as the processor has them one
+// after the other.
+TEST(a_gate_takes_along_what_follows_it) {
+  const Compute emulated = compute_on(resolve_device("cuda"), Precision::Float32);
+  at::manual_seed(5);
+  const at::Tensor x = at::randn({2, 12, 5, 7}), gate = at::randn({2, 12, 5, 7}), rest = at::randn_like(x);
+  const at::Tensor scale = at::randn({12}), shift = at::randn({12});
+  for (const GateForm& form :
+       {GateForm{.logistic = true}, GateForm{.logistic = true, .scale = scale, .shift = shift},
+        GateForm{.logistic = true, .residual = rest},
+        GateForm{.scale = scale, .shift = shift, .residual = rest}}) {
+    at::Tensor ours = x.clone(), reference = x.clone();
+    gate_in_place(reference, gate, form);
+    const ComputeScope scope(emulated);
+    gate_in_place(ours, gate, form);
+    CHECK(fixture::relative_error(ours, reference) < 1e-6);
+    CHECK(fixture::relative_error(ours, x) > 1e-2);
+  }
 }
 
 TEST(work_that_cannot_be_recorded_is_done_all_the_same) {

@@ -373,11 +373,14 @@ TEST(fused_ops_equal_plain_ones) {
 
   const at::Tensor gated = at::leaky_relu(x * gate, 0.2);
   at::Tensor y = x.clone();
-  gate_in_place(y, gate, {}, {});
+  gate_in_place(y, gate, {});
   CHECK(relative_error(y, gated) < 1e-6);
   y = x.clone();
-  gate_in_place(y, gate, scale, shift);
+  gate_in_place(y, gate, {.scale = scale, .shift = shift});
   CHECK(relative_error(y, gated * view(scale) + view(shift)) < 1e-6);
+  y = x.clone();
+  gate_in_place(y, gate, {.logistic = true, .residual = gate});
+  CHECK(relative_error(y, at::leaky_relu(x * at::sigmoid(gate), 0.2) + gate) < 1e-6);
 
   const at::Tensor factors = channels_last(at::randn({2, 74, 9, 11}));
   const auto [s, t] = instance_scale_shift(x);

@@ -106,6 +106,15 @@ TEST(ablations_change_what_they_take_away_and_nothing_else) {
              precision(all, name));
 }
 
+TEST(another_trunk_precision_is_measured) {
+  const Json report = drive().measured(
+      {"--masks", drive().masks, "--methods", "softmax-entropy", "--trunk-precision", "fp8"});
+  CHECK_EQ(report.at("trunk_precision").as_string(), "fp8");
+  CHECK_EQ(all_methods().at("trunk_precision").as_string(), "same");
+  CHECK(of_method(report, "softmax-entropy").at("pixels").at("auroc").as_double() !=
+        of_method(all_methods(), "softmax-entropy").at("pixels").at("auroc").as_double());
+}
+
 TEST(components_are_measured_at_the_best_f1) {
   const Json report = drive().measured({"--masks", drive().masks, "--methods", "softmax-entropy",
                                         "--min-prediction", "3", "--min-truth", "2"});

@@ -46,6 +46,8 @@ GST_START_TEST(test_properties_from_text) {
   } table[] = {
       {"model", "a b.safetensors", "a\\ b.safetensors"},
       {"device", "cuda:1", "cuda:1"},
+      {"trunk-precision", "fp8", "fp8"},
+      {"trunk-precision", "same", "same"},
       {"method", "synboost", "synboost"},
       {"method", "resynthesis", "resynthesis"},
       {"method", "softmax-entropy", "softmax-entropy"},
@@ -179,6 +181,7 @@ GST_START_TEST(test_mutability) {
                {"attach", GST_PARAM_MUTABLE_PLAYING},
                {"model", GST_PARAM_MUTABLE_PLAYING},
                {"device", GST_PARAM_MUTABLE_READY},
+               {"trunk-precision", GST_PARAM_MUTABLE_READY},
                {"method", GST_PARAM_MUTABLE_READY},
                {"ensemble-weights", GST_PARAM_MUTABLE_READY},
                {"normalization", GST_PARAM_MUTABLE_READY},
@@ -457,6 +460,20 @@ GST_START_TEST(test_interval) {
 }
 GST_END_TEST
 
+// On the CPU, too: another map, and the statistics say of what.
+GST_START_TEST(test_trunk_precision) {
+  Detect plain, detect("trunk-precision=fp8");
+  GstBuffer* without = plain.through(plain.frame(1));
+  GstBuffer* with = detect.through(detect.frame(1));
+  GstStructure* stats = detect.stats();
+  fail_unless_equals_string(gst_structure_get_string(stats, "trunk-precision"), "fp8");
+  gst_structure_free(stats);
+  fail_unless(meta_of(with)->score != meta_of(without)->score);
+  gst_buffer_unref(without);
+  gst_buffer_unref(with);
+}
+GST_END_TEST
+
 GST_START_TEST(test_stats) {
   Detect detect;
   for (guint i = 0; i < 3; ++i) gst_buffer_unref(detect.through(detect.frame(i)));
@@ -464,6 +481,8 @@ GST_START_TEST(test_stats) {
   fail_unless_equals_string(gst_structure_get_string(stats, "model"), "test");
   fail_unless_equals_string(gst_structure_get_string(stats, "license"), "none: random numbers");
   fail_unless_equals_string(gst_structure_get_string(stats, "device"), "cpu");
+  fail_unless_equals_string(gst_structure_get_string(stats, "precision"), "float32");
+  fail_unless_equals_string(gst_structure_get_string(stats, "trunk-precision"), "same");
   fail_unless_equals_string(gst_structure_get_string(stats, "method"), "synboost");
   const std::string bundle = test_bundle();
   fail_unless_equals_string(gst_structure_get_string(stats, "model-path"), bundle.c_str());
@@ -506,6 +525,7 @@ static Suite* detect_suite() {
   tcase_add_test(tc, test_threshold_area_and_roi_while_playing);
   tcase_add_test(tc, test_attach);
   tcase_add_test(tc, test_interval);
+  tcase_add_test(tc, test_trunk_precision);
   tcase_add_test(tc, test_stats);
   tcase_add_test(tc, test_metadata_of_another_detector_is_replaced);
   return suite;

@@ -18,6 +18,7 @@
 #include "src/error.h"
 #include "tests/gst/cuda_common.h"
 #include "tests/gst/detect_common.h"
+#include "tests/gst/launched.h"
 
 namespace {
 
@@ -367,51 +368,27 @@ GST_END_TEST;
 
 // device=cpu and frames on a GPU: said, not copied.
 GST_START_TEST(test_element_on_the_processor) {
-  GError* failure = nullptr;
-  const std::string launch =
+  const Launched pipeline(
       "videotestsrc num-buffers=2 ! video/x-raw,format=NV12,width=96,height=54 ! cudaupload ! "
       "video/x-raw(memory:CUDAMemory) ! anomalydetect device=cpu model=\"" +
-      test_bundle() + "\" ! fakesink";
-  GstElement* pipeline = gst_parse_launch(launch.c_str(), &failure);
-  fail_unless(failure == nullptr, "%s", failure ? failure->message : "");
-  GstBus* bus = gst_element_get_bus(pipeline);
-  gst_element_set_state(pipeline, GST_STATE_PLAYING);
-  GstMessage* message = gst_bus_timed_pop_filtered(
-      bus, 60 * GST_SECOND, static_cast<GstMessageType>(GST_MESSAGE_ERROR | GST_MESSAGE_EOS));
-  fail_unless(message != nullptr && GST_MESSAGE_TYPE(message) == GST_MESSAGE_ERROR);
-  gst_message_parse_error(message, &failure, nullptr);
-  fail_unless_contains(failure->message, "device=cpu");
-  fail_unless_contains(failure->message, "cudadownload");
-  g_clear_error(&failure);
-  gst_message_unref(message);
-  gst_element_set_state(pipeline, GST_STATE_NULL);
+      test_bundle() + "\" ! fakesink");
+  const std::string failure = pipeline.play();
+  fail_unless_contains(failure, "device=cpu");
+  fail_unless_contains(failure, "cudadownload");
   fail_unless_equals_int(standin_cuda_copies("DtoH"), 0);
-  gst_object_unref(bus);
-  gst_object_unref(pipeline);
 }
 GST_END_TEST;
 
 // Where both can be had, system memory is.
 GST_START_TEST(test_system_memory_comes_first) {
-  GError* failure = nullptr;
-  const std::string launch =
+  const Launched pipeline(
       "videotestsrc num-buffers=1 ! video/x-raw,format=NV12,width=96,height=54 ! cudaupload ! "
       "anomalydetect name=detect device=cpu model=\"" +
-      test_bundle() + "\" ! fakesink";
-  GstElement* pipeline = gst_parse_launch(launch.c_str(), &failure);
-  fail_unless(failure == nullptr, "%s", failure ? failure->message : "");
-  gst_element_set_state(pipeline, GST_STATE_PAUSED);
-  fail_unless_equals_int(gst_element_get_state(pipeline, nullptr, nullptr, 60 * GST_SECOND),
-                         GST_STATE_CHANGE_SUCCESS);
-  GstElement* detect = gst_bin_get_by_name(GST_BIN(pipeline), "detect");
-  GstPad* pad = gst_element_get_static_pad(detect, "sink");
-  GstCaps* caps = gst_pad_get_current_caps(pad);
+      test_bundle() + "\" ! fakesink");
+  pipeline.pause();
+  GstCaps* caps = pipeline.caps_at("detect", "sink");
   fail_unless(anomaly::buffer_kind(caps) == BufferKind::System, "%" GST_PTR_FORMAT, caps);
   gst_caps_unref(caps);
-  gst_object_unref(pad);
-  gst_object_unref(detect);
-  gst_element_set_state(pipeline, GST_STATE_NULL);
-  gst_object_unref(pipeline);
 }
 GST_END_TEST;
 

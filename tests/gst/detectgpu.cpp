@@ -13,6 +13,7 @@
 #include "gst/plugin/devicemap.h"
 #include "tests/gst/cuda_common.h"
 #include "tests/gst/detect_common.h"
+#include "tests/gst/launched.h"
 #include "tests/gst/nvmm_common.h"
 
 namespace {
@@ -26,38 +27,15 @@ struct Ran {
   std::string error;
 
   explicit Ran(const std::string& detect, const std::string& before = "", GstCudaContext* shared = nullptr) {
-    GError* failure = nullptr;
-    const std::string launch = kSource + before + "anomalydetect threads=1 precision=float32 model=\"" +
-                               test_bundle() + "\" " + detect + " ! fakesink name=sink";
-    GstElement* pipeline = gst_parse_launch(launch.c_str(), &failure);
-    fail_unless(failure == nullptr, "%s: %s", launch.c_str(), failure ? failure->message : "");
+    const Launched pipeline(kSource + before + "anomalydetect threads=1 precision=float32 model=\"" +
+                            test_bundle() + "\" " + detect + " ! fakesink name=sink");
     if (shared) {
       GstContext* context = gst_context_new_cuda_context(shared);
-      gst_element_set_context(pipeline, context);
+      gst_element_set_context(pipeline.get(), context);
       gst_context_unref(context);
     }
-    GstBus* bus = gst_element_get_bus(pipeline);
-    gst_element_set_state(pipeline, GST_STATE_PLAYING);
-    GstMessage* message = gst_bus_timed_pop_filtered(
-        bus, 100 * GST_SECOND, static_cast<GstMessageType>(GST_MESSAGE_ERROR | GST_MESSAGE_EOS));
-    fail_unless(message != nullptr, "%s does not end", launch.c_str());
-    if (GST_MESSAGE_TYPE(message) == GST_MESSAGE_ERROR) {
-      gst_message_parse_error(message, &failure, nullptr);
-      error = failure->message;
-      g_clear_error(&failure);
-    } else {
-      GstElement* sink = gst_bin_get_by_name(GST_BIN(pipeline), "sink");
-      GstSample* sample = nullptr;
-      g_object_get(sink, "last-sample", &sample, nullptr);
-      frame = gst_buffer_ref(gst_sample_get_buffer(sample));
-      caps = gst_caps_ref(gst_sample_get_caps(sample));
-      gst_sample_unref(sample);
-      gst_object_unref(sink);
-    }
-    gst_message_unref(message);
-    gst_object_unref(bus);
-    gst_element_set_state(pipeline, GST_STATE_NULL);
-    gst_object_unref(pipeline);
+    error = pipeline.play();
+    if (error.empty()) frame = pipeline.last("sink", &caps);
   }
   ~Ran() {
     gst_clear_buffer(&frame);

@@ -12,13 +12,12 @@
 #include "gst/plugin/cudabuffer.h"
 #include "gst/plugin/cudaprimary.h"
 #include "tests/gst/cuda_common.h"
+#include "tests/gst/launched.h"
 #include "tests/gst/overlayframes.h"
 
 namespace {
 
 constexpr gint kWidth = 150, kHeight = 230;  // high enough for labels
-const char* const kStyles[] = {"", "opacity=1 contours=true score-bar=true legend=true",
-                               "mode=map legend=true"};
 
 std::vector<std::string> cuda_formats() {
   std::vector<std::string> names;
@@ -286,31 +285,15 @@ GST_END_TEST;
 // GStreamer's own elements around it.
 GST_START_TEST(test_between_gstreamers_elements) {
   for (const char* style : {"", "mode=side-by-side"}) {
-    GError* failure = nullptr;
-    GstElement* pipeline = gst_parse_launch(
-        (std::string("videotestsrc num-buffers=3 ! video/x-raw,format=NV12,width=96,height=54 ! cudaupload ! "
-                     "video/x-raw(memory:CUDAMemory) ! "
-                     "anomalyoverlay name=overlay legend=true ") +
-         style + " ! cudadownload ! fakesink")
-            .c_str(),
-        &failure);
-    fail_unless(failure == nullptr, "%s", failure ? failure->message : "");
-    GstBus* bus = gst_element_get_bus(pipeline);
-    gst_element_set_state(pipeline, GST_STATE_PLAYING);
-    GstMessage* message = gst_bus_timed_pop_filtered(
-        bus, 60 * GST_SECOND, static_cast<GstMessageType>(GST_MESSAGE_ERROR | GST_MESSAGE_EOS));
-    fail_unless(message != nullptr && GST_MESSAGE_TYPE(message) == GST_MESSAGE_EOS, "%s", style);
-    GstElement* overlay = gst_bin_get_by_name(GST_BIN(pipeline), "overlay");
-    GstPad* pad = gst_element_get_static_pad(overlay, "src");
-    GstCaps* caps = gst_pad_get_current_caps(pad);
-    fail_unless(caps && anomaly::buffer_kind(caps) == anomaly::BufferKind::Cuda, "%s", style);
+    const Launched pipeline(
+        std::string("videotestsrc num-buffers=3 ! video/x-raw,format=NV12,width=96,height=54 ! cudaupload ! "
+                    "video/x-raw(memory:CUDAMemory) ! anomalyoverlay name=overlay legend=true ") +
+        style + " ! cudadownload ! fakesink");
+    const std::string failure = pipeline.play();
+    fail_unless(failure.empty(), "%s: %s", style, failure.c_str());
+    GstCaps* caps = pipeline.caps_at("overlay", "src");
+    fail_unless(anomaly::buffer_kind(caps) == anomaly::BufferKind::Cuda, "%s", style);
     gst_caps_unref(caps);
-    gst_object_unref(pad);
-    gst_object_unref(overlay);
-    gst_message_unref(message);
-    gst_element_set_state(pipeline, GST_STATE_NULL);
-    gst_object_unref(bus);
-    gst_object_unref(pipeline);
   }
 }
 GST_END_TEST;

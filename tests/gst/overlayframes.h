@@ -4,6 +4,12 @@
 
 #include "tests/gst/frames.h"
 
+/* What the overlay is told where its pictures are compared with those in other memory. The second draws
+ * contours. */
+static const gchar* const kStyles[] = {"", "opacity=1 contours=true score-bar=true legend=true",
+                                       "mode=map legend=true boxes=false",
+                                       "threshold=0.9 colormap=bone boxes=true labels=false"};
+
 static inline GstVideoInfo make_info(const gchar* format, gint width, gint height) {
   GstVideoInfo info;
   gst_video_info_init(&info);

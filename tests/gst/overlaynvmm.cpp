@@ -21,9 +21,6 @@ namespace {
 using anomaly::nvmm::MemoryType;
 
 constexpr gint kWidth = 150, kHeight = 230;  // high enough for labels
-const char* const kStyles[] = {"", "opacity=1 contours=true score-bar=true legend=true",
-                               "mode=map legend=true boxes=false",
-                               "threshold=0.9 colormap=bone boxes=true labels=false"};
 
 struct Where {
   MemoryType memory;
@@ -406,8 +403,8 @@ GST_START_TEST(test_lying_surfaces) {
 }
 GST_END_TEST;
 
-// A map in the memory of the frame's GPU is drawn from there; the processor, another GPU and contours have
-// it downloaded, once.
+// A map in the memory of the frame's GPU is drawn from there; the processor and another GPU have it
+// downloaded, once.
 GST_START_TEST(test_maps_in_device_memory) {
   const struct {
     MemoryType memory;
@@ -417,8 +414,10 @@ GST_START_TEST(test_maps_in_device_memory) {
   } cases[] = {{MemoryType::CudaDevice, 0, "", 0},
                {MemoryType::CudaDevice, 0, "mode=map", 0},
                {MemoryType::CudaDevice, 0, "threshold=1.5", 0},
-               {MemoryType::CudaDevice, 0, "contours=true", 1},
+               {MemoryType::CudaDevice, 0, "contours=true", 0},
+               {MemoryType::CudaDevice, 0, "opacity=0 contours=true", 0},
                {MemoryType::CudaDevice, 1, "", 1},
+               {MemoryType::CudaDevice, 1, "opacity=0 contours=true", 1},
                {MemoryType::System, 0, "contours=true", 1},
                {MemoryType::System, 0, "opacity=0", 0}};
   const GstVideoInfo info = make_info("I420", kWidth, kHeight);

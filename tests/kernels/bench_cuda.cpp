@@ -146,6 +146,34 @@ void bench_segmentation(const Sizes& s, const Table& table) {
             [&] { return cuda->one_hot(&h, nullptr); });
 }
 
+// Of a trunk in 8 bits at stride 8: a dilated 3x3 convolution and a 1x1 one.
+void bench_trunk(const Sizes& s, const Table& table) {
+  const int width = s.width / 8, height = s.height / 8, narrow = 512, wide = 2048;
+  const size_t count = s.pixels() / 64;
+  const double pixels = static_cast<double>(count);
+  const Memory x(count * wide * static_cast<size_t>(s.element)), peaks(4 * count), scales(4 * count),
+      patches(count * 9 * narrow);
+  table.row("peaks of 512 channels", cuda_bytes::channel_peaks(pixels, narrow, s.element), [&] {
+    return cuda->channel_peaks(s.type, x.at(), static_cast<int64_t>(count), narrow, peaks.at<float>(),
+                               nullptr);
+  });
+  AnomalyCudaFp8Patches p{s.type,
+                          x.at(),
+                          peaks.at<float>(),
+                          {s.batch, height, width, narrow, 3, 1, 2, 2},
+                          0,
+                          static_cast<int64_t>(count),
+                          patches.at<uint8_t>(),
+                          scales.at<float>()};
+  table.row("8-bit patches, 3x3 of 512 channels",
+            cuda_bytes::fp8_patches(pixels, pixels, narrow, 9, s.element),
+            [&] { return cuda->fp8_patches(&p, nullptr); });
+  p.geometry = {s.batch, height, width, wide, 1, 1, 0, 1};
+  table.row("8-bit patches, 1x1 of 2,048 channels",
+            cuda_bytes::fp8_patches(pixels, pixels, wide, 1, s.element),
+            [&] { return cuda->fp8_patches(&p, nullptr); });
+}
+
 void bench_synthesis(const Sizes& s, const Table& table) {
   const int channels = 128;
   const size_t values = s.map_pixels() * channels;
@@ -238,8 +266,7 @@ void bench_scores(const Sizes& s, const Table& table) {
   const auto element = static_cast<size_t>(s.element);
   const Memory logits(3 * s.map_pixels() * element), entropy(s.pixels()), distance(s.pixels()),
       perceptual(s.map_pixels()), map(4 * s.map_pixels()), share(4 * s.map_pixels()), bytes(s.map_pixels()),
-      labels(s.pixels()), figures(sizeof(AnomalyCudaFigures)),
-      frame(static_cast<size_t>(s.frame_width) * static_cast<size_t>(s.frame_height) * 3 / 2);
+      labels(s.pixels()), figures(sizeof(AnomalyCudaFigures));
   const AnomalyCudaMap large = {entropy.at<uint8_t>(), s.width, s.height};
   const AnomalyCudaEnsemble e{s.type,
                               logits.at(),
@@ -341,9 +368,11 @@ int main(int argc, char** argv) {
   const Table table(clock, repeats, copy_rate);
   bench_pictures(sizes, table);
   bench_segmentation(sizes, table);
+  bench_trunk(sizes, table);
   bench_synthesis(sizes, table);
   bench_comparison(sizes, table);
   bench_scores(sizes, table);
+  bench::bench_painting(sizes.frame_width, sizes.frame_height, sizes.map_width, sizes.map_height, table);
   if (emulated && repeats > 0) std::printf("No GPU: the times above mean nothing.\n");
   return 0;
 }

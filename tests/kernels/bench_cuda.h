@@ -133,4 +133,7 @@ class Table {
   double copy_;  // GB/s
 };
 
+// Drawing on an NV12 frame in device memory (bench_paint.cpp).
+void bench_painting(int frame_width, int frame_height, int map_width, int map_height, const Table& table);
+
 }  // namespace bench

@@ -84,6 +84,15 @@ inline Bytes instance_norm(double pixels, int channels, int element) {
   return {in, in + 2 * 16 * channels * (pixels / 512)};
 }
 
+// The largest of each pixel's channels.
+inline Bytes channel_peaks(double pixels, int channels, int element) {
+  return once(pixels * (channels * element + 4));
+}
+// Taps beside each other in the input come from the caches. A byte a value, a scale a row.
+inline Bytes fp8_patches(double pixels, double rows, int channels, int taps, int element) {
+  return once(pixels * (channels * element + 4) + rows * (channels * taps + 4));
+}
+
 inline Bytes correlation(double pixels, int channels, int element) {
   return once(pixels * (2.0 * channels + 1) * element);
 }
@@ -118,8 +127,16 @@ inline Bytes statistics(int map_width, int map_height, int frame_width, int fram
           map + 2 * 4.0 * map_height * frame_width + 4 * map + 4.0 * frame_height + labels + marks};
 }
 
-inline Bytes heatmap(double frame, double map) {
-  return once(2 * frame + map);
+// changed: bytes of the frame that change, read and written. program: what is copied for the launch; its
+// bytes cross the bus and are read. Contours, of so many pixels: marks, distances, coverages of rim and line,
+// each plane of a byte a pixel written and read.
+inline Bytes paint(double changed, double map, double program, double contour_pixels) {
+  const double least = 2 * changed + map;
+  return {least, least + 2 * program + 2 * 4 * contour_pixels};
+}
+// A step is 64 bytes, a tile of 64 x 16 pixels 12, a step on a tile 4; the heatmap's colours are 2 KiB.
+inline double paint_program(double steps, double tiles, double steps_on_tiles, double heatmaps) {
+  return 64 * steps + 12 * tiles + 4 * steps_on_tiles + 2048 * heatmaps;
 }
 
 }  // namespace cuda_bytes

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// CUDA kernels of what happens to frames: ingest, resizing, heatmap; against the CPU's.
+// CUDA kernels of what is read from frames, and of resizing; against the CPU's.
 #include <algorithm>
 #include <array>
 #include <memory>
 #include <vector>
 
-#include "kernels/heatmap.h"
 #include "kernels/ingest.h"
 #include "kernels/pixel_format.h"
 #include "kernels/resize.h"
@@ -92,25 +91,4 @@ TEST(cuda_resize_of_floats) {
   resize(50, 40, 50, 90);
   resize(50, 40, 90, 40);
   resize(1, 1, 300, 5);
-}
-
-TEST(cuda_heatmap_in_every_format) {
-  std::vector<uint8_t> lut(256 * 3);
-  for (size_t i = 0; i < lut.size(); ++i) lut[i] = static_cast<uint8_t>(i * 37 % 256);
-  const std::vector<float> map = check::random_floats(16 * 9, 4, -0.2f, 1.2f);
-  DeviceArray<float> map_device(map);
-  const Rect areas[] = {{0, 0, 0, 0}, {5, 3, 21, 14}, {-7, -4, 30, 60}, {30, 18, 50, 50}, {90, 90, 4, 4}};
-  for (int i = 0; i < kPixelFormats; ++i)
-    for (size_t a = 0; a < std::size(areas); ++a) {
-      TwinFrame frame(pixel_format_table()[i], 43, 27, static_cast<uint64_t>(i) + 5 * a);
-      const Rect& area = areas[a];
-      HeatmapStyle style;
-      style.lut = lut.data();
-      style.opacity = a % 2 ? 0.6f : 1.0f;
-      style.threshold = 0.4f;
-      blend_heatmap(frame.host, map.data(), 16, 9, area, style);
-      CHECK_CUDA(cuda().blend_heatmap(&frame.device, map_device.data(), 16, 9, area.x, area.y, area.width,
-                                      area.height, style.lut, style.opacity, style.threshold, nullptr));
-      for (size_t p = 0; p < frame.bytes.size(); ++p) CHECK_SAME(frame.arrays[p]->host(), frame.bytes[p]);
-    }
 }

@@ -63,7 +63,7 @@ class RandomSteps {
   void add(PaintList& list, const uint8_t* lut) {
     const Rect at = rect(list.width(), list.height());
     const auto byte = [&] { return static_cast<uint8_t>(between(0, 255)); };
-    switch (between(0, 4)) {
+    switch (between(0, 5)) {
       case 0: {
         HeatmapStyle style;
         style.lut = lut;
@@ -73,10 +73,20 @@ class RandomSteps {
         list.heatmap(between(0, 1) ? at : Rect{0, 0, list.width(), list.height()}, style);
         break;
       }
-      case 1:
+      case 1: {
+        ContourStyle style;
+        style.threshold = random_.uniform(-0.2f, 1);
+        style.line = between(1, 9);
+        style.rim = between(0, 4);
+        style.r = byte(), style.g = byte(), style.b = byte();
+        style.rim_r = byte(), style.rim_g = byte(), style.rim_b = byte();
+        list.contours(between(0, 1) ? at : Rect{0, 0, list.width(), list.height()}, style);
+        break;
+      }
+      case 2:
         list.shade(at, byte(), byte(), byte(), byte());
         break;
-      case 2:
+      case 3:
         list.mask(at, coverages(at), byte(), byte(), byte());
         break;
       default:
@@ -118,7 +128,7 @@ TEST(cuda_paint_at_every_alignment) {
   RandomSteps steps(5);
   for (int i = 0; i < kPixelFormats; ++i)
     for (int corner = 0; corner < 16; ++corner)
-      for (int kind = 0; kind < 4; ++kind) {
+      for (int kind = 0; kind < 5; ++kind) {
         const Rect at = {10 + corner % 2, 6 + corner / 2 % 2, 9 + corner / 4 % 2, 7 + corner / 8};
         PaintList list(41, 23);
         HeatmapStyle style;
@@ -128,6 +138,7 @@ TEST(cuda_paint_at_every_alignment) {
         if (kind == 1) list.box(at, 1 + corner % 3, 20, 200, 90);
         if (kind == 2) list.box(at, 0, 20, 200, 90);
         if (kind == 3) list.mask(at, steps.coverages(at), 250, 10, 90);
+        if (kind == 4) list.contours(at, {.threshold = 0.4f, .line = 1, .rim = corner % 2});
         TwinFrame frame(pixel_format_table()[i], 41, 23, static_cast<uint64_t>(corner));
         same(frame, list, map, 5, 4, false, painter);
       }
@@ -146,6 +157,26 @@ TEST(cuda_paint_of_large_outlines) {
                static_cast<uint8_t>(4 * i), 30);
     }
     same(frame, list, {0}, 1, 1, true, painter);
+  }
+}
+
+// Wide lines of a map that covers more than the frame, and several contours in one list.
+TEST(cuda_paint_of_wide_contours) {
+  Painter painter;
+  RandomSteps steps(6);
+  for (const PixelFormat format : {PixelFormat::NV12, PixelFormat::RGBx, PixelFormat::RGB}) {
+    TwinFrame frame(pixel_format_info(format), 333, 190, 3, 4);
+    const std::vector<float> map = check::random_floats(12 * 9, static_cast<uint64_t>(format), 0, 1);
+    PaintList list(333, 190);
+    for (const int line : {1, 8, 41, 300}) {
+      list.contours({-20, -9, 400, 230}, {.threshold = 0.1f * static_cast<float>(steps.between(3, 9)),
+                                          .line = line,
+                                          .rim = line / 3,
+                                          .r = 200,
+                                          .g = static_cast<uint8_t>(line)});
+      list.box(steps.rect(333, 190), 3, 9, 200, 9);
+    }
+    for (const bool map_on_host : {false, true}) same(frame, list, map, 12, 9, map_on_host, painter);
   }
 }
 
@@ -197,6 +228,16 @@ TEST(cuda_paint_refuses_what_is_wrong) {
   CHECK_CUDA(run());
   map.width = 0;
   CHECK(run() != 0);
+  map = {nullptr, 1, 1};
+  CHECK(run() != 0);
+  map = {&score, 1, 1};
+  step.kind = PaintStep::Kind::Contours;
+  CHECK_CUDA(run());
+  step.contours.line = 0;
+  CHECK(run() != 0);
+  step.contours = {.line = 400, .rim = 51};
+  CHECK(run() != 0);
+  step.contours = {};
   map = {nullptr, 1, 1};
   CHECK(run() != 0);
   map = {&score, 1, 1};

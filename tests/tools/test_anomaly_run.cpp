@@ -89,8 +89,10 @@ void check_refused(const check::Finished& done, int status, const std::string& p
 
 // What the framework itself computes for the picture.
 FrameTensors expected(const cv::Mat& image, const Settings& settings, int height = fixture::kMapHeight,
-                      int width = fixture::kMapWidth) {
-  static Framework framework(tiny_file().open(), "cpu");
+                      int width = fixture::kMapWidth, TrunkPrecision trunk = TrunkPrecision::Same) {
+  static Framework plain(tiny_file().open(), "cpu"),
+      fp8(tiny_file().open(), "cpu", Precision::Auto, TrunkPrecision::Fp8);
+  Framework& framework = trunk == TrunkPrecision::Fp8 ? fp8 : plain;
   at::set_num_threads(1);
   FrameView view;
   view.format = PixelFormat::BGR;
@@ -145,7 +147,7 @@ TEST(help_and_version) {
   const auto help = place.run({"--help"});
   CHECK_EQ(help.status, 0);
   CHECK_EQ(help.err, "");
-  for (const char* option : {"--model", "--device", "--method", "--segmentation-height",
+  for (const char* option : {"--model", "--device", "--trunk-precision", "--method", "--segmentation-height",
                              "--segmentation-width", "--ensemble-weights", "--normalization", "--latent",
                              "--seed", "--formulas", "--threads", "--dump", "--output", "IMAGE", "65535"})
     if (help.out.find(option) == std::string::npos) check::fail(__FILE__, __LINE__, "help lacks ", option);
@@ -172,6 +174,7 @@ TEST(usage_errors) {
     check_refused(place.run({"--output", place.out, option, value, image}), 2, option);
   };
   refuse_value("--method", "magic");
+  refuse_value("--trunk-precision", "int8");
   refuse_value("--normalization", "none");
   refuse_value("--normalization", "temporal");
   refuse_value("--latent", "median");
@@ -253,6 +256,13 @@ TEST(every_option_reaches_the_framework) {
 
   same({"--segmentation-height", "32", "--segmentation-width", "96", "--device", "cpu"}, {}, 32, 96);
   same({"--segmentation-width", "64"}, {}, fixture::kMapHeight, 64);
+
+  const FrameTensors trunk =
+      expected(image, {}, fixture::kMapHeight, fixture::kMapWidth, TrunkPrecision::Fp8);
+  CHECK(!at::equal(plain.at("logits"), trunk.at("logits")));
+  const auto done = place.run_tiny({"--trunk-precision", "fp8", path});
+  if (done.status != 0) check::fail(__FILE__, __LINE__, "--trunk-precision: ", done.err);
+  check_results(place, "street", trunk);
 }
 
 TEST(pictures_of_every_kind) {

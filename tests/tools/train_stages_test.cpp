@@ -116,6 +116,33 @@ TEST(every_stage_runs_and_the_bundle_serves) {
   const Json measures = Json::parse(text);
   CHECK_EQ(measures.at("frames").as_int(), 6);
   CHECK(measures.at("composites, all held-out objects").find("synboost") != nullptr);
+  CHECK(measures.find("label_agreement") == nullptr);
+}
+
+TEST(a_trunk_of_8_bits_is_evaluated_beside_the_plain_one) {
+  const Aside aside;
+  const DrawnData data;
+  Session session = data.session("work");
+  const std::string path = session.work + "/tiny.safetensors";
+  const auto segmentation_of = [&](const char* widths) {
+    Json networks = session.config.networks, segmentation = networks.at("segmentation");
+    segmentation.set("widths", Json::parse(widths));
+    networks.set("segmentation", segmentation);
+    session.config.networks = networks;
+    fs::remove_all(session.work);
+    fs::create_directories(session.work);
+    train_segmentation(session);
+    write_bundle(session, path, {"segmentation"}, {});
+  };
+  segmentation_of("[4, 4, 8, 8, 8]");
+  CHECK_THROWS(evaluate(session, path, "", TrunkPrecision::Fp8), Error, "would change nothing");
+  segmentation_of("[4, 16, 16, 32, 16]");
+  evaluate(session, path, session.work + "/measures.json", TrunkPrecision::Fp8);
+  std::ifstream file(session.work + "/measures.json");
+  const Json measures = Json::parse(std::string(std::istreambuf_iterator<char>(file), {}));
+  CHECK_EQ(measures.at("trunk_precision").as_string(), "fp8");
+  const double share = measures.at("label_agreement").as_double();
+  CHECK(share > 0.5 && share <= 1);
 }
 
 TEST(a_stage_begins_with_a_bundles_networks) {

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// The emulated CUDA module that ANOMALY_EMULATED_MODULE names, which remembers what is fetched from its
+// device.
+#include <dlfcn.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <mutex>
+#include <vector>
+
+#include "kernels/cuda/module.h"
+
+namespace {
+
+std::mutex mutex;
+std::vector<size_t> fetched;  // bytes of each copy
+AnomalyCudaKernels kernels;
+const AnomalyCudaKernels* emulated = nullptr;
+
+int copy_to_host(void* host, const void* device, size_t bytes, void* stream) {
+  {
+    const std::lock_guard<std::mutex> lock(mutex);
+    fetched.push_back(bytes);
+  }
+  return emulated->copy_to_host(host, device, bytes, stream);
+}
+
+}  // namespace
+
+// How many copies of so many bytes were fetched so far; all of them for 0.
+extern "C" __attribute__((visibility("default"))) int watched_downloads(size_t bytes) {
+  const std::lock_guard<std::mutex> lock(mutex);
+  return static_cast<int>(
+      bytes == 0 ? fetched.size() : static_cast<size_t>(std::count(fetched.begin(), fetched.end(), bytes)));
+}
+
+extern "C" __attribute__((visibility("default"))) const AnomalyCudaKernels* anomaly_cuda_kernels(int abi) {
+  const char* path = std::getenv("ANOMALY_EMULATED_MODULE");
+  void* module = path ? dlopen(path, RTLD_NOW | RTLD_LOCAL) : nullptr;
+  const auto entry =
+      module ? reinterpret_cast<AnomalyCudaModuleEntry>(dlsym(module, kAnomalyCudaEntry)) : nullptr;
+  emulated = entry ? entry(abi) : nullptr;
+  if (!emulated) return nullptr;
+  kernels = *emulated;
+  kernels.copy_to_host = copy_to_host;
+  return &kernels;
+}
