@@ -19,7 +19,7 @@ struct Kind {
 
 constexpr Kind kScores = {0, "anomaly", "anomaly", Plane::Type::F32, 1};
 constexpr Kind kLabels = {kMapLabels, "labels", "labels", Plane::Type::U8, 1};
-constexpr Kind kFurther[] = {
+constexpr Kind kFurtherPlanes[] = {
     kLabels,
     {kMapEntropy, "entropy", "entropy", Plane::Type::U8, 1},
     {kMapDistance, "distance", "distance", Plane::Type::U8, 1},
@@ -87,7 +87,7 @@ Result result_of(const Request& request, const ComputedFrame& frame) {
   result.scene_cut = frame.scene_cut;
   result.map = named_plane(frame.tensors, kScores);
   if (!result.map.data) throw Error(ErrorKind::Device, "The framework returned no anomaly map.");
-  for (const Kind& kind : kFurther)
+  for (const Kind& kind : kFurtherPlanes)
     if (request.maps & kind.flag)
       if (Plane plane = named_plane(frame.tensors, kind); plane.data)
         result.further.push_back(std::move(plane));

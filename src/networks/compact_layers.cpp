@@ -56,14 +56,23 @@ at::Tensor ConvNormImpl::forward(const at::Tensor& x) {
   return relu_ ? y.relu_() : y;
 }
 
+void ConvNormImpl::reads_labels(bool edges) {
+  labels_ = LabelInput(conv_->options.in_channels(), edges);
+}
+
+at::Tensor ConvNormImpl::forward_labels(const at::Tensor& ids) {
+  return labels_.folded().defined() ? labels_.folded()(ids) : forward(labels_.one_hot_map(ids));
+}
+
 void ConvNormImpl::fold() {
   if (folded()) return;
   const at::NoGradGuard no_grad;
   const at::Tensor scale = norm_->weight * at::rsqrt(norm_->running_var + norm_->options.eps());
   const at::Tensor weight = conv_->weight * scale.view({-1, 1, 1, 1});
   const at::Tensor bias = norm_->bias - norm_->running_mean * scale;
-  folded_ = InferenceConvolution(weight, bias, {stride_, padding_, 1, groups_},
-                                 relu_ ? Activation::ReLU : Activation::None);
+  const Activation activation = relu_ ? Activation::ReLU : Activation::None;
+  folded_ = InferenceConvolution(weight, bias, {stride_, padding_, 1, groups_}, activation);
+  labels_.fold(weight, bias, stride_, activation);
   unregister_module("conv");
   unregister_module("norm");
   conv_ = nullptr;
@@ -77,9 +86,18 @@ at::Tensor ConvActImpl::forward(const at::Tensor& x) {
   return folded_.defined() ? folded_(x) : activate(Conv2dImpl::forward(x), activation_);
 }
 
+void ConvActImpl::reads_labels(bool edges) {
+  labels_ = LabelInput(options.in_channels(), edges);
+}
+
+at::Tensor ConvActImpl::forward_labels(const at::Tensor& ids) {
+  return labels_.folded().defined() ? labels_.folded()(ids) : forward(labels_.one_hot_map(ids));
+}
+
 void ConvActImpl::fold() {
   const int64_t padding = weight.size(2) / 2;
   folded_ = InferenceConvolution(weight.detach(), bias.detach(), {1, padding, 1}, activation_);
+  labels_.fold(weight.detach(), bias.detach(), 1, activation_);
 }
 
 ResidualBlockImpl::ResidualBlockImpl(int64_t in, int64_t out, int64_t stride) {

@@ -11,6 +11,7 @@
 #include <cstdint>
 
 #include "src/networks/folded_convolution.h"
+#include "src/networks/label_convolution.h"
 
 namespace anomaly {
 
@@ -40,6 +41,10 @@ class ConvNormImpl : public torch::nn::Module {
   ConvNormImpl(int64_t in, int64_t out, int64_t kernel, int64_t stride = 1, bool relu = true,
                int64_t groups = 1);
   at::Tensor forward(const at::Tensor& x);
+  // For a 3x3 layer whose input is the one-hot map of labels, before fold(): `edges` as LabelInput's.
+  void reads_labels(bool edges);
+  // Of the labels, N x h x w uint8.
+  at::Tensor forward_labels(const at::Tensor& ids);
   // Merges the batch norm's running statistics into the convolution; training is over for this layer.
   void fold();
   bool folded() const { return folded_.defined(); }
@@ -48,6 +53,7 @@ class ConvNormImpl : public torch::nn::Module {
   torch::nn::Conv2d conv_{nullptr};
   torch::nn::BatchNorm2d norm_{nullptr};
   InferenceConvolution folded_;
+  LabelInput labels_;
   int64_t stride_, padding_, groups_;
   bool relu_;
 };
@@ -58,11 +64,15 @@ class ConvActImpl : public torch::nn::Conv2dImpl {
  public:
   ConvActImpl(int64_t in, int64_t out, int64_t kernel, Activation activation = Activation::None);
   at::Tensor forward(const at::Tensor& x);
+  // As ConvNorm's.
+  void reads_labels(bool edges);
+  at::Tensor forward_labels(const at::Tensor& ids);
   void fold();
   bool folded() const { return folded_.defined(); }
 
  private:
   InferenceConvolution folded_;
+  LabelInput labels_;
   Activation activation_;
 };
 TORCH_MODULE(ConvAct);
