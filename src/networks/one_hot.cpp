@@ -31,6 +31,7 @@ at::Tensor one_hot_with_edges(const at::Tensor& labels, int64_t count) {
   if (current_compute().gpu()) return device_ops::one_hot(labels, count, true, count + 1, h, w);
   const at::Tensor ids = labels.contiguous();
   at::Tensor out = one_hot(ids, count, count + 1);
+  if (ids.is_meta()) return out;                     // shapes alone
   auto* to = out.mutable_data_ptr<float>() + count;  // the edge plane, beside each pixel's classes
   for (int64_t n = 0; n < ids.size(0); ++n) {
     const uint8_t* map = ids.const_data_ptr<uint8_t>() + n * h * w;
