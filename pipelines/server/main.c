@@ -94,7 +94,7 @@ static void shut_down(GstRTSPServer* server, guint source) {
   const gint64 until = g_get_monotonic_time() + 10 * G_USEC_PER_SEC;
   GstRTSPSessionPool* pool = gst_rtsp_server_get_session_pool(server);
   g_source_remove(source);
-  medias_give_up();
+  medias_end();
   gst_rtsp_server_client_filter(server, remove_client, NULL);
   gst_rtsp_session_pool_filter(pool, remove_session, NULL);
   g_object_unref(pool);
@@ -129,6 +129,10 @@ static gboolean serve(Config* config, GError** error) {
   guint source = 0;
   gst_rtsp_server_set_address(server, config->address);
   gst_rtsp_server_set_service(server, service);
+  /* Each client has a thread: one that waits for a camera does not hold up the others. */
+  GstRTSPThreadPool* threads = gst_rtsp_server_get_thread_pool(server);
+  gst_rtsp_thread_pool_set_max_threads(threads, -1);
+  g_object_unref(threads);
   GstRTSPAddressPool* addresses = mount_addresses_new(config, error);
   gboolean ok = addresses != NULL;
   for (guint i = 0; ok && i < config->mounts->len; i++) {

@@ -1,117 +1,17 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * A mount: source, detector, and from it the annotated picture as H.264 (stream 0) and the documents (stream
- * 1). One pipeline serves all who watch; it is there for as long as somebody does.
+ * 1). One pipeline serves all who watch (media.c).
  */
 #include <string.h>
 
 #include "gst/lib/gstanomalymeta.h"
+#include "media.h"
 #include "pipelines/programs.h"
-#include "server.h"
 #include "view.h"
 
 #define ERROR g_quark_from_static_string("anomaly-rtsp-server")
 #define VIEWER "viewer" /* the role of whoever may watch */
-
-/* --- The media: errors are told
- * --------------------------------------------------------------------------------- */
-typedef struct {
-  GstRTSPMedia parent;
-} ServerMedia;
-typedef struct {
-  GstRTSPMediaClass parent;
-} ServerMediaClass;
-
-static GType server_media_get_type(void);
-G_DEFINE_TYPE(ServerMedia, server_media, GST_TYPE_RTSP_MEDIA)
-
-/* Those that are configured and not unprepared yet. */
-static GMutex medias_lock;
-static GList* medias;
-
-guint media_count(void) {
-  g_mutex_lock(&medias_lock);
-  const guint count = g_list_length(medias);
-  g_mutex_unlock(&medias_lock);
-  return count;
-}
-
-/* Whoever waits for the media's first frame waits in vain. */
-static void give_up(GstRTSPMedia* media, const gchar* why) {
-  GstElement* bin = gst_rtsp_media_get_element(media);
-  GST_ELEMENT_ERROR(bin, RESOURCE, OPEN_READ, ("%s", why), (NULL));
-  gst_object_unref(bin);
-}
-
-void medias_give_up(void) {
-  g_mutex_lock(&medias_lock);
-  GList* all = g_list_copy_deep(medias, (GCopyFunc)(void (*)(void))g_object_ref, NULL);
-  g_mutex_unlock(&medias_lock);
-  for (GList* item = all; item; item = item->next) {
-    Mount* mount = g_object_get_data(item->data, "mount");
-    g_mutex_lock(&mount->state.lock);
-    const gboolean begun = mount->state.last_frame != 0;
-    g_mutex_unlock(&mount->state.lock);
-    if (!begun) give_up(item->data, "the server ends");
-  }
-  g_list_free_full(all, g_object_unref);
-}
-
-static gboolean is_loss(const GstStructure* news) {
-  return g_strcmp0(gst_structure_get_string(news, "event"), "lost") == 0;
-}
-
-void mount_source_news(Mount* mount, const GstStructure* news) {
-  const gchar* why = gst_structure_get_string(news, "reason");
-  guint64 delay = 0;
-  if (!is_loss(news)) return;
-  gst_structure_get_uint64(news, "delay", &delay);
-  g_mutex_lock(&mount->state.lock);
-  mount->state.restarts++;
-  g_mutex_unlock(&mount->state.lock);
-  view_lost(mount->view, why);
-  programs_complain("%s: the source failed: %s; trying again in %.1f s", mount->path, why,
-                    delay / (gdouble)GST_SECOND);
-}
-
-/* Whoever waits for the first frame of a source that fails before it is answered at once. */
-static void on_source_news(GstRTSPMedia* media, Mount* mount, const GstStructure* news) {
-  guint64 frames = 0;
-  gst_structure_get_uint64(news, "frames", &frames);
-  if (frames > 0 || !is_loss(news)) {
-    mount_source_news(mount, news);
-    return;
-  }
-  const gchar* why = gst_structure_get_string(news, "reason");
-  gchar* text = g_strdup_printf("the source failed: %s", why);
-  g_mutex_lock(&mount->state.lock);
-  mount->state.restarts++;
-  g_mutex_unlock(&mount->state.lock);
-  view_lost(mount->view, why);
-  give_up(media, text);
-  g_free(text);
-}
-
-static gboolean server_media_handle_message(GstRTSPMedia* media, GstMessage* message) {
-  Mount* mount = g_object_get_data(G_OBJECT(media), "mount");
-  if (GST_MESSAGE_TYPE(message) == GST_MESSAGE_ERROR) {
-    GError* error = NULL;
-    gst_message_parse_error(message, &error, NULL);
-    programs_complain("%s: %s", mount ? mount->path : "?", error->message);
-    g_clear_error(&error);
-  } else if (mount && gst_message_has_name(message, "anomalysource")) {
-    on_source_news(media, mount, gst_message_get_structure(message));
-  }
-  return GST_RTSP_MEDIA_CLASS(server_media_parent_class)->handle_message(media, message);
-}
-
-static void server_media_class_init(ServerMediaClass* klass) {
-  GST_RTSP_MEDIA_CLASS(klass)->handle_message = server_media_handle_message;
-}
-
-static void server_media_init(ServerMedia* media) {
-  (void)media;
-}
 
 /* --- The detector
  * ----------------------------------------------------------------------------------------------- */
@@ -247,6 +147,27 @@ void mount_begin(Mount* mount, GstElement* bin) {
   gst_object_unref(source);
 }
 
+gboolean mount_is_loss(const GstStructure* news) {
+  return g_strcmp0(gst_structure_get_string(news, "event"), "lost") == 0;
+}
+
+void mount_count_loss(Mount* mount, const gchar* why) {
+  g_mutex_lock(&mount->state.lock);
+  mount->state.restarts++;
+  g_mutex_unlock(&mount->state.lock);
+  view_lost(mount->view, why);
+}
+
+void mount_source_news(Mount* mount, const GstStructure* news) {
+  const gchar* why = gst_structure_get_string(news, "reason");
+  guint64 delay = 0;
+  if (!mount_is_loss(news)) return;
+  gst_structure_get_uint64(news, "delay", &delay);
+  mount_count_loss(mount, why);
+  programs_complain("%s: the source failed: %s; trying again in %.1f s", mount->path, why,
+                    delay / (gdouble)GST_SECOND);
+}
+
 static gboolean give_back_memory(gpointer data) {
   programs_give_back_memory();
   (void)data;
@@ -258,33 +179,6 @@ void mount_ended(Mount* mount) {
   mount->state.active_since = mount->state.last_frame = 0;
   g_mutex_unlock(&mount->state.lock);
   g_timeout_add_seconds(2, give_back_memory, NULL); /* when the pipeline has been freed */
-}
-
-static void on_unprepared(GstRTSPMedia* media, gpointer data) {
-  Mount* mount = data;
-  mount_ended(mount);
-  view_media_ended(mount->view);
-  g_mutex_lock(&medias_lock);
-  medias = g_list_remove(medias, media);
-  g_mutex_unlock(&medias_lock);
-}
-
-static void on_configure(GstRTSPMediaFactory* factory, GstRTSPMedia* media, gpointer data) {
-  Mount* mount = data;
-  GstElement* bin = gst_rtsp_media_get_element(media);
-  GstElement* box = gst_bin_get_by_name(GST_BIN(bin), "box");
-  g_object_set_data(G_OBJECT(media), "mount", mount);
-  view_media_begins(mount->view);
-  mount_begin(mount, bin);
-  programs_keep_even(box);
-  g_mutex_lock(&medias_lock);
-  medias = g_list_prepend(medias, media);
-  g_mutex_unlock(&medias_lock);
-  /* After the factory, which forgets the media: from then on a client gets a new one. */
-  g_signal_connect_after(media, "unprepared", G_CALLBACK(on_unprepared), mount);
-  gst_object_unref(box);
-  gst_object_unref(bin);
-  (void)factory;
 }
 
 /* UDP leaves from, and is received at, the address that the server listens on. One pool for all mounts: no
@@ -308,7 +202,7 @@ GstRTSPAddressPool* mount_addresses_new(const Config* config, GError** error) {
 }
 
 GstRTSPMediaFactory* mount_factory_new(const Config* config, Mount* mount, GstRTSPAddressPool* addresses) {
-  GstRTSPMediaFactory* factory = gst_rtsp_media_factory_new();
+  GstRTSPMediaFactory* factory = media_factory_new(mount);
   gchar* settings;
   const gchar* encode = encoder(mount, &settings);
   /* No queue holds anything up: a stream that no client has asked for stands still. */
@@ -324,14 +218,11 @@ GstRTSPMediaFactory* mount_factory_new(const Config* config, Mount* mount, GstRT
   gst_rtsp_media_factory_set_launch(factory, launch);
   g_free(launch);
   g_free(settings);
-  gst_rtsp_media_factory_set_media_gtype(factory, server_media_get_type());
-  gst_rtsp_media_factory_set_shared(factory, TRUE);
   /* What a certificate protects does not leave in the clear. */
   gst_rtsp_media_factory_set_protocols(factory,
                                        config->certificate ? GST_RTSP_LOWER_TRANS_TCP : config->protocols);
   gst_rtsp_media_factory_set_address_pool(factory, addresses);
   gst_rtsp_media_factory_add_role(factory, VIEWER, GST_RTSP_PERM_MEDIA_FACTORY_ACCESS, G_TYPE_BOOLEAN, TRUE,
                                   GST_RTSP_PERM_MEDIA_FACTORY_CONSTRUCT, G_TYPE_BOOLEAN, TRUE, NULL);
-  g_signal_connect(factory, "media-configure", G_CALLBACK(on_configure), mount);
   return factory;
 }

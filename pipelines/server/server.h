@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * anomaly-rtsp-server's parts: main.c (options, start, end), config.c (the file), mount.c (a mount's
- * pipeline), access.c (passwords, TLS, limits), monitor.c (health and metrics), web.c (the page), view.c
- * (what it shows of a mount), http.c (what the two are served by).
+ * pipeline), media.c (who shares it, and when it ends), access.c (passwords, TLS, limits), monitor.c (health
+ * and metrics), web.c (the page), view.c (what it shows of a mount), http.c (what the two are served by).
  */
 #ifndef __ANOMALY_RTSP_SERVER_H__
 #define __ANOMALY_RTSP_SERVER_H__
@@ -30,7 +30,8 @@ typedef struct {
   gboolean overlay;
   guint source_timeout; /* seconds */
   MountState state;
-  View* view; /* NULL without the web page; set before the first pipeline and until after the last */
+  View* view;       /* NULL without the web page; set before the first pipeline and until after the last */
+  guint generation; /* of the media that clients are given now: media.c */
 } Mount;
 
 typedef struct {
@@ -74,10 +75,13 @@ void mount_begin(Mount* mount, GstElement* bin);
 void mount_ended(Mount* mount);
 /* A message of anomalysource: counts and tells a loss. */
 void mount_source_news(Mount* mount, const GstStructure* news);
+/* Whether it is one, and its counting alone. */
+gboolean mount_is_loss(const GstStructure* news);
+void mount_count_loss(Mount* mount, const gchar* why);
 
-/* Ends the waiting of clients whose source has given nothing yet. */
-void medias_give_up(void);
-/* Pipelines that somebody watches, or that are about to end. */
+/* From here on nothing lingers, and clients whose source has given nothing yet wait no longer. */
+void medias_end(void);
+/* Pipelines that somebody watches, or did a few seconds ago. */
 guint media_count(void);
 
 /* Users, certificate, and limits of clients and sessions. */

@@ -16,7 +16,6 @@
 #include "src/networks/compute.h"
 #include "src/networks/device_ops.h"
 #include "src/networks/fused_ops.h"
-#include "src/networks/one_hot.h"
 
 namespace anomaly {
 
@@ -128,9 +127,22 @@ PyramidImpl::PyramidImpl(int64_t in, const std::array<int64_t, 4>& widths) {
   layers_ = register_module("layers", layers);
 }
 
-std::array<at::Tensor, 4> PyramidImpl::forward(at::Tensor x) {
+void PyramidImpl::reads_labels() {
+  layers_[0]->as<ConvNorm>()->reads_labels(false);
+}
+
+std::array<at::Tensor, 4> PyramidImpl::forward(const at::Tensor& x) {
+  return above(layers_[0]->as<ConvNorm>()->forward(x));
+}
+
+std::array<at::Tensor, 4> PyramidImpl::forward_labels(const at::Tensor& ids) {
+  return above(layers_[0]->as<ConvNorm>()->forward_labels(ids));
+}
+
+std::array<at::Tensor, 4> PyramidImpl::above(const at::Tensor& lowest) {
   std::array<at::Tensor, 4> levels;
-  for (size_t i = 0; i < levels.size(); ++i) x = levels[i] = layers_[i]->as<ConvNorm>()->forward(x);
+  levels[0] = lowest;
+  for (size_t i = 1; i < levels.size(); ++i) levels[i] = layers_[i]->as<ConvNorm>()->forward(levels[i - 1]);
   return levels;
 }
 
@@ -140,14 +152,15 @@ DecoderBlockImpl::DecoderBlockImpl(int64_t in, int64_t out, bool spade, int64_t 
   second_ = register_module("second", ConvAct(out, out, 3, after));
   if (!spade) return;
   labels_ = register_module("labels", ConvAct(classes, hidden, 3, Activation::ReLU));
+  labels_->reads_labels(false);
   modulation1_ = register_module("modulation1", ConvAct(hidden, 2 * out, 3));
   modulation2_ = register_module("modulation2", ConvAct(hidden, 2 * out, 3));
 }
 
-at::Tensor DecoderBlockImpl::forward(const at::Tensor& x, const at::Tensor& planes) {
+at::Tensor DecoderBlockImpl::forward(const at::Tensor& x, const at::Tensor& labels) {
   const at::Tensor y = first_(x);
   if (!labels_) return second_(y);
-  const at::Tensor hidden = labels_(planes);
+  const at::Tensor hidden = labels_->forward_labels(labels);
   const bool fused = first_->folded();
   return spade_selu(second_(spade_selu(y, modulation1_(hidden), fused)), modulation2_(hidden), fused);
 }
@@ -156,6 +169,7 @@ CompactDissimilarityImpl::CompactDissimilarityImpl(const CompactDissimilarityOpt
     : options_(options) {
   image_ = register_module("image", Pyramid(3, options.image));
   semantic_ = register_module("semantic", Pyramid(options.classes, options.semantic));
+  semantic_->reads_labels();
   if (options.uncertainty) uncertainty_ = register_module("uncertainty", Pyramid(3, options.fused));
   torch::nn::ModuleList fuse, decoder;
   for (size_t level = 0; level < 4; ++level)
@@ -175,8 +189,7 @@ at::Tensor CompactDissimilarityImpl::forward(const at::Tensor& frame, const at::
   const auto format = at::MemoryFormat::ChannelsLast;
   const int64_t batch = frame.size(0);
   const auto both = image_(at::cat({frame, synthesis}).contiguous(format));
-  const at::Tensor planes = one_hot(labels, options_.classes, options_.classes);
-  const auto semantic = semantic_(planes);
+  const auto semantic = semantic_->forward_labels(labels);
   std::array<at::Tensor, 4> doubt;
   if (options_.uncertainty) doubt = uncertainty_(maps.contiguous(format));
 
@@ -191,7 +204,8 @@ at::Tensor CompactDissimilarityImpl::forward(const at::Tensor& frame, const at::
       x = join(x, real, painted, options_.uncertainty ? fused * doubt[level] : fused);
     }
     const at::Tensor small =
-        options_.uncertainty ? at::upsample_nearest2d(planes, fused.sizes().slice(2)) : at::Tensor();
+        options_.uncertainty ? at::upsample_nearest2d(labels.unsqueeze(1), fused.sizes().slice(2)).squeeze(1)
+                             : at::Tensor();
     x = decoder_[3 - level]->as<DecoderBlock>()->forward(x, small);
   }
   return at::pixel_shuffle(score_(x), 2);

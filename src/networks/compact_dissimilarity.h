@@ -32,9 +32,13 @@ struct CompactDissimilarityOptions {
 class PyramidImpl : public torch::nn::Module {
  public:
   PyramidImpl(int64_t in, const std::array<int64_t, 4>& widths);
-  std::array<at::Tensor, 4> forward(at::Tensor x);
+  std::array<at::Tensor, 4> forward(const at::Tensor& x);
+  // For labels, as ConvNorm's.
+  void reads_labels();
+  std::array<at::Tensor, 4> forward_labels(const at::Tensor& ids);
 
  private:
+  std::array<at::Tensor, 4> above(const at::Tensor& lowest);
   torch::nn::ModuleList layers_{nullptr};
 };
 TORCH_MODULE(Pyramid);
@@ -43,8 +47,8 @@ TORCH_MODULE(Pyramid);
 class DecoderBlockImpl : public torch::nn::Module {
  public:
   DecoderBlockImpl(int64_t in, int64_t out, bool spade, int64_t classes, int64_t hidden);
-  // planes: the one-hot label map at x's size.
-  at::Tensor forward(const at::Tensor& x, const at::Tensor& planes);
+  // labels: the label map at x's size, N x h x w uint8.
+  at::Tensor forward(const at::Tensor& x, const at::Tensor& labels);
 
  private:
   ConvAct first_{nullptr}, second_{nullptr};

@@ -97,6 +97,7 @@ CompactGeneratorImpl::CompactGeneratorImpl(const CompactGeneratorOptions& option
     down->push_back(ConvNorm(in, width, 3, 2));
     in = width;
   }
+  down[0]->as<ConvNorm>()->reads_labels(true);
   // From the deepest level up: arrive at a level's width, then refine there.
   up->push_back(LatentBlock(w[3], w[3], latent_));
   for (size_t level = 3; level-- > 0;) {
@@ -111,8 +112,8 @@ CompactGeneratorImpl::CompactGeneratorImpl(const CompactGeneratorOptions& option
 
 at::Tensor CompactGeneratorImpl::forward(const at::Tensor& labels, const at::Tensor& z) {
   std::array<at::Tensor, 4> levels;
-  at::Tensor x = label_planes(labels);
-  for (size_t i = 0; i < levels.size(); ++i) x = levels[i] = down_[i]->as<ConvNorm>()->forward(x);
+  at::Tensor x = levels[0] = down_[0]->as<ConvNorm>()->forward_labels(labels);
+  for (size_t i = 1; i < levels.size(); ++i) x = levels[i] = down_[i]->as<ConvNorm>()->forward(x);
   x = up_[0]->as<LatentBlock>()->forward(x, z);
   for (size_t i = 0; i < 3; ++i) {
     const at::Tensor& skip = levels[2 - i];
@@ -124,20 +125,7 @@ at::Tensor CompactGeneratorImpl::forward(const at::Tensor& labels, const at::Ten
 }
 
 at::Tensor label_planes(const at::Tensor& labels) {
-  if (current_compute().gpu()) return one_hot_with_edges(labels, kLabelIds);
-  const at::Tensor ids = labels.contiguous();
-  at::Tensor planes = one_hot(ids, kLabelIds, kLabelIds + 1);
-  const int64_t batch = ids.size(0), height = ids.size(1), width = ids.size(2);
-  const auto* from = ids.const_data_ptr<uint8_t>();
-  auto* to = planes.mutable_data_ptr<float>() + kLabelIds;  // the edge plane, beside each pixel's classes
-  for (int64_t i = 0; i < batch * height * width; ++i) {
-    const int64_t x = i % width, y = i / width % height;
-    const uint8_t id = from[i];
-    const bool edge = (x > 0 && from[i - 1] != id) || (x + 1 < width && from[i + 1] != id) ||
-                      (y > 0 && from[i - width] != id) || (y + 1 < height && from[i + width] != id);
-    if (edge) to[i * (kLabelIds + 1)] = 1;
-  }
-  return planes;
+  return one_hot_with_edges(labels, kLabelIds);
 }
 
 }  // namespace anomaly

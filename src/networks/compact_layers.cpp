@@ -1,48 +1,12 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "src/networks/compact_layers.h"
 
-#include <ATen/ops/conv2d.h>
 #include <ATen/ops/rsqrt.h>
-#include <ATen/ops/selu.h>
 #include <ATen/ops/upsample_bilinear2d.h>
 
 #include "src/networks/compute.h"
-#include "src/networks/fp8_convolution.h"
 
 namespace anomaly {
-
-namespace {
-
-constexpr int64_t kFewPixels = 256;
-
-at::Tensor activated_in_place(at::Tensor x, Activation activation) {
-  if (activation == Activation::ReLU) return x.relu_();
-  if (activation == Activation::SELU) return at::selu_(x);
-  return activate(x, activation);
-}
-
-}  // namespace
-
-InferenceConvolution::InferenceConvolution(const at::Tensor& weight, const at::Tensor& bias,
-                                           const ConvolutionGeometry& geometry, Activation activation,
-                                           bool trunk)
-    : geometry_(geometry), activation_(activation) {
-  const Compute& compute = current_compute();
-  packed_alone_ = compute.gpu() || (trunk && compute.fp8_trunk && Fp8Convolution::fits(weight, geometry));
-  if (!packed_alone_) {
-    weight_ = weight.clone(at::MemoryFormat::ChannelsLast);
-    bias_ = bias.clone();
-  }
-  if (packed_alone_ || geometry.stride == 1)
-    packed_ = FoldedConvolution(weight, bias, geometry, activation, trunk);
-}
-
-at::Tensor InferenceConvolution::operator()(const at::Tensor& x) const {
-  if (packed_alone_ || (packed_.defined() && x.size(2) * x.size(3) >= kFewPixels)) return packed_(x);
-  return activated_in_place(at::conv2d(x, weight_, bias_, geometry_.stride, geometry_.padding,
-                                       geometry_.dilation, geometry_.groups),
-                            activation_);
-}
 
 ConvNormImpl::ConvNormImpl(int64_t in, int64_t out, int64_t kernel, int64_t stride, bool relu, int64_t groups)
     : stride_(stride), padding_(kernel / 2), groups_(groups), relu_(relu) {
@@ -60,14 +24,23 @@ at::Tensor ConvNormImpl::forward(const at::Tensor& x) {
   return relu_ ? y.relu_() : y;
 }
 
+void ConvNormImpl::reads_labels(bool edges) {
+  labels_ = LabelInput(conv_->options.in_channels(), edges);
+}
+
+at::Tensor ConvNormImpl::forward_labels(const at::Tensor& ids) {
+  return labels_.folded().defined() ? labels_.folded()(ids) : forward(labels_.one_hot_map(ids));
+}
+
 void ConvNormImpl::fold() {
   if (folded()) return;
   const at::NoGradGuard no_grad;
   const at::Tensor scale = norm_->weight * at::rsqrt(norm_->running_var + norm_->options.eps());
   const at::Tensor weight = conv_->weight * scale.view({-1, 1, 1, 1});
   const at::Tensor bias = norm_->bias - norm_->running_mean * scale;
-  folded_ = InferenceConvolution(weight, bias, {stride_, padding_, 1, groups_},
-                                 relu_ ? Activation::ReLU : Activation::None, trunk_);
+  const Activation activation = relu_ ? Activation::ReLU : Activation::None;
+  folded_ = FoldedConvolution(weight, bias, {stride_, padding_, 1, groups_}, activation, trunk_);
+  labels_.fold(weight, bias, stride_, activation);
   unregister_module("conv");
   unregister_module("norm");
   conv_ = nullptr;
@@ -81,9 +54,18 @@ at::Tensor ConvActImpl::forward(const at::Tensor& x) {
   return folded_.defined() ? folded_(x) : activate(Conv2dImpl::forward(x), activation_);
 }
 
+void ConvActImpl::reads_labels(bool edges) {
+  labels_ = LabelInput(options.in_channels(), edges);
+}
+
+at::Tensor ConvActImpl::forward_labels(const at::Tensor& ids) {
+  return labels_.folded().defined() ? labels_.folded()(ids) : forward(labels_.one_hot_map(ids));
+}
+
 void ConvActImpl::fold() {
   const int64_t padding = weight.size(2) / 2;
-  folded_ = InferenceConvolution(weight.detach(), bias.detach(), {1, padding, 1}, activation_);
+  folded_ = FoldedConvolution(weight.detach(), bias.detach(), {1, padding, 1}, activation_);
+  labels_.fold(weight.detach(), bias.detach(), 1, activation_);
 }
 
 ResidualBlockImpl::ResidualBlockImpl(int64_t in, int64_t out, int64_t stride) {

@@ -11,30 +11,9 @@
 #include <cstdint>
 
 #include "src/networks/folded_convolution.h"
+#include "src/networks/label_convolution.h"
 
 namespace anomaly {
-
-// A convolution of the inference form. Weights that are laid out beforehand are the fastest on large maps;
-// with a stride of 2 or on a few pixels oneDNN may find no fast way for their layout (20 times slower for
-// some widths), so there the plain ones serve. On a GPU, and with 8-bit products, it is a FoldedConvolution
-// throughout.
-class InferenceConvolution {
- public:
-  InferenceConvolution() = default;
-  // trunk: see FoldedConvolution.
-  InferenceConvolution(const at::Tensor& weight, const at::Tensor& bias, const ConvolutionGeometry& geometry,
-                       Activation activation, bool trunk = false);
-  bool defined() const { return weight_.defined() || packed_.defined(); }
-  bool fp8() const { return packed_.fp8(); }
-  at::Tensor operator()(const at::Tensor& x) const;
-
- private:
-  bool packed_alone_ = false;  // whatever the size
-  FoldedConvolution packed_;
-  at::Tensor weight_, bias_;
-  ConvolutionGeometry geometry_;
-  Activation activation_ = Activation::None;
-};
 
 // Convolution without bias ("same" padding, an odd kernel), batch norm, and ReLU where `relu`.
 // Keys: conv.weight, norm.{weight,bias,running_mean,running_var}.
@@ -43,6 +22,10 @@ class ConvNormImpl : public torch::nn::Module {
   ConvNormImpl(int64_t in, int64_t out, int64_t kernel, int64_t stride = 1, bool relu = true,
                int64_t groups = 1);
   at::Tensor forward(const at::Tensor& x);
+  // For a 3x3 layer whose input is the one-hot map of labels, before fold(): `edges` as LabelInput's.
+  void reads_labels(bool edges);
+  // Of the labels, N x h x w uint8.
+  at::Tensor forward_labels(const at::Tensor& ids);
   // Merges the batch norm's running statistics into the convolution; training is over for this layer.
   void fold();
   bool folded() const { return folded_.defined(); }
@@ -53,7 +36,8 @@ class ConvNormImpl : public torch::nn::Module {
  private:
   torch::nn::Conv2d conv_{nullptr};
   torch::nn::BatchNorm2d norm_{nullptr};
-  InferenceConvolution folded_;
+  FoldedConvolution folded_;
+  LabelInput labels_;
   int64_t stride_, padding_, groups_;
   bool relu_, trunk_ = false;
 };
@@ -64,11 +48,15 @@ class ConvActImpl : public torch::nn::Conv2dImpl {
  public:
   ConvActImpl(int64_t in, int64_t out, int64_t kernel, Activation activation = Activation::None);
   at::Tensor forward(const at::Tensor& x);
+  // As ConvNorm's.
+  void reads_labels(bool edges);
+  at::Tensor forward_labels(const at::Tensor& ids);
   void fold();
   bool folded() const { return folded_.defined(); }
 
  private:
-  InferenceConvolution folded_;
+  FoldedConvolution folded_;
+  LabelInput labels_;
   Activation activation_;
 };
 TORCH_MODULE(ConvAct);

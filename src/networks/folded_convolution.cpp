@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "src/networks/folded_convolution.h"
 
+#include <mutex>
 #include <optional>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include <ATen/Context.h>
 #include <ATen/core/List.h>
@@ -82,6 +85,43 @@ at::Tensor& activate_in_place(at::Tensor& x, Activation activation) {
 
 }  // namespace
 
+// One layer's weights as oneDNN wants them, which depends on the input's size: weights laid out for another
+// one are laid out anew at every call, which can take longer than the convolution.
+class PackedWeights {
+ public:
+  PackedWeights(const at::Tensor& weight, const ConvolutionGeometry& geometry)
+      : geometry_(geometry), most_(weight.numel() > kMuch ? 1 : kMostSizes) {
+    packed_.emplace_back(std::vector<int64_t>(), weight.contiguous().to_mkldnn());
+  }
+
+  // Any thread.
+  at::Tensor of(at::IntArrayRef input) {
+    const std::lock_guard lock(mutex_);
+    for (const auto& [size, weight] : packed_)
+      if (input == size) return weight;
+    at::Tensor weight = pack(packed_.back().second.to_dense().to_mkldnn(), input);
+    if (packed_.size() >= most_ || packed_.front().first.empty()) packed_.erase(packed_.begin());
+    packed_.emplace_back(input.vec(), weight);
+    return weight;
+  }
+
+ private:
+  static constexpr int64_t kMuch = 1 << 20;  // weights, of which one layout is kept
+  static constexpr size_t kMostSizes = 4;
+
+  at::Tensor pack(const at::Tensor& weight, at::IntArrayRef input) const {
+    const auto& g = geometry_;
+    return at::mkldnn_reorder_conv2d_weight(weight, {g.padding, g.padding}, {g.stride, g.stride},
+                                            {g.dilation, g.dilation}, g.groups, input);
+  }
+
+  const ConvolutionGeometry geometry_;
+  const size_t most_;
+  std::mutex mutex_;
+  // The size each is for (none: in no layout yet), the oldest first.
+  std::vector<std::pair<std::vector<int64_t>, at::Tensor>> packed_;
+};
+
 at::Tensor activate(const at::Tensor& x, Activation activation) {
   switch (activation) {
     case Activation::None:
@@ -114,9 +154,7 @@ FoldedConvolution::FoldedConvolution(const at::Tensor& weight, const at::Tensor&
     cudnn_ = compute.device.is_cuda() && activation == Activation::ReLU && bias_.defined() && g.groups == 1 &&
              at::globalContext().hasCuDNN();
   } else if (fused_operator()) {
-    weight_ = at::mkldnn_reorder_conv2d_weight(weight.contiguous().to_mkldnn(), {g.padding, g.padding},
-                                               {g.stride, g.stride}, {g.dilation, g.dilation}, g.groups);
-    packed_ = true;
+    packed_ = std::make_shared<PackedWeights>(weight, geometry);
   } else {
     weight_ = weight.clone(at::MemoryFormat::ChannelsLast);
   }
@@ -142,7 +180,7 @@ at::Tensor FoldedConvolution::operator()(const at::Tensor& x) const {
   Scalars scalars;
   if (activation_ == Activation::LeakyReLU) scalars.push_back(at::Scalar(kLeakySlope));
   at::Tensor y = fused_operator()->call(
-      input, weight_, bias_.defined() ? std::optional<at::Tensor>(bias_) : std::nullopt,
+      input, packed_->of(input.sizes()), bias_.defined() ? std::optional<at::Tensor>(bias_) : std::nullopt,
       {g.padding, g.padding}, {g.stride, g.stride}, {g.dilation, g.dilation}, g.groups, fused.name, scalars,
       std::nullopt);
   return fused.complete ? y : activate_in_place(y, activation_);

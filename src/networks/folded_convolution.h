@@ -21,6 +21,7 @@ struct ConvolutionGeometry {
   int64_t stride = 1, padding = 0, dilation = 1, groups = 1;
 };
 
+class PackedWeights;
 class Fp8Convolution;
 
 class FoldedConvolution {
@@ -31,7 +32,7 @@ class FoldedConvolution {
   // numbers where current_compute() has Compute::fp8_trunk and the convolution fits (Fp8Convolution::fits()).
   FoldedConvolution(const at::Tensor& weight, const at::Tensor& bias, const ConvolutionGeometry& geometry,
                     Activation activation, bool trunk = false);
-  bool defined() const { return weight_.defined() || fp8(); }
+  bool defined() const { return weight_.defined() || packed_ || fp8(); }
   bool fp8() const { return fp8_ != nullptr; }
   // x: N x in x H x W, channels last. Returns channels last.
   at::Tensor operator()(const at::Tensor& x) const;
@@ -41,10 +42,10 @@ class FoldedConvolution {
   Activation activation_ = Activation::None;
   std::shared_ptr<const Fp8Convolution> fp8_;  // null: weight_
   at::Tensor weight_, bias_;
-  at::ScalarType type_ = at::kFloat;  // of the result, where fp8_
-  bool packed_ = false;               // weight_ is in oneDNN's own layout
-  bool gpu_ = false;                  // weight_ is plain, on a GPU
-  bool cudnn_ = false;                // convolution, bias and ReLU are one call of cuDNN
+  std::shared_ptr<PackedWeights> packed_;  // weights in oneDNN's own layouts; weight_ is undefined then
+  at::ScalarType type_ = at::kFloat;       // of the result, where fp8_
+  bool gpu_ = false;                       // weight_ is plain, on a GPU
+  bool cudnn_ = false;                     // convolution, bias and ReLU are one call of cuDNN
 };
 
 }  // namespace anomaly

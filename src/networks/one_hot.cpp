@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "src/networks/one_hot.h"
 
-#include <ATen/TensorOperators.h>
 #include <ATen/ops/zeros.h>
 
 #include "src/networks/compute.h"
 #include "src/networks/device_ops.h"
+#include "src/networks/label_edges.h"
 
 namespace anomaly {
 
@@ -29,15 +29,15 @@ at::Tensor one_hot(const at::Tensor& ids, int64_t count, int64_t channels) {
 at::Tensor one_hot_with_edges(const at::Tensor& labels, int64_t count) {
   const int64_t h = labels.size(1), w = labels.size(2);
   if (current_compute().gpu()) return device_ops::one_hot(labels, count, true, count + 1, h, w);
-  at::Tensor out = one_hot(labels, count, count + 1);
-  at::Tensor edges = at::zeros(labels.sizes(), labels.options().dtype(at::kBool));
-  const at::Tensor across = labels.narrow(2, 1, w - 1) != labels.narrow(2, 0, w - 1);
-  edges.narrow(2, 1, w - 1).logical_or_(across);
-  edges.narrow(2, 0, w - 1).logical_or_(across);
-  const at::Tensor down = labels.narrow(1, 1, h - 1) != labels.narrow(1, 0, h - 1);
-  edges.narrow(1, 1, h - 1).logical_or_(down);
-  edges.narrow(1, 0, h - 1).logical_or_(down);
-  out.select(1, count).copy_(edges);
+  const at::Tensor ids = labels.contiguous();
+  at::Tensor out = one_hot(ids, count, count + 1);
+  auto* to = out.mutable_data_ptr<float>() + count;  // the edge plane, beside each pixel's classes
+  for (int64_t n = 0; n < ids.size(0); ++n) {
+    const uint8_t* map = ids.const_data_ptr<uint8_t>() + n * h * w;
+    for (int64_t y = 0; y < h; ++y)
+      for (int64_t x = 0; x < w; ++x, to += count + 1)
+        if (is_label_edge(map, h, w, y, x)) *to = 1;
+  }
   return out;
 }
 

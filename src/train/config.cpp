@@ -9,8 +9,6 @@
 
 namespace anomaly::train {
 
-namespace {
-
 std::array<int, 2> read_size(const Json& json) {
   const auto& items = json.items();
   if (items.size() != 2) throw JsonError("a size is not [height, width]");
@@ -23,6 +21,8 @@ std::array<int, 2> read_size(const Json& json) {
   }
   return size;
 }
+
+namespace {
 
 DatasetConfig::Scenes read_scenes(const std::string& name, const Json& json) {
   DatasetConfig::Scenes scenes;

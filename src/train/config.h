@@ -43,6 +43,9 @@ struct ObjectsConfig {
   std::vector<std::string> held_out_categories;  // never trained on, in no picture
 };
 
+// [height, width], multiples of 32 from 32 to 4096; throws JsonError.
+std::array<int, 2> read_size(const Json& json);
+
 struct Config {
   std::string name;
   uint64_t seed = 0;

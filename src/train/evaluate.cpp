@@ -46,6 +46,34 @@ Scores score_frame(const Pipeline& pipeline, const at::Tensor& frame, at::Tensor
   return scores;
 }
 
+// A frame's size as the segmentation takes it.
+std::array<int, 2> network_size(const cv::Mat& frame) {
+  const auto near = [](int length) { return std::max(1, (length + 15) / 32) * 32; };
+  return {near(frame.rows), near(frame.cols)};
+}
+
+// Mean IoU over all test frames, labels compared at the frames' size, the network run at `size`.
+void measure_segmentation(const Pipeline& pipeline, const Config& config, const Dataset& test,
+                          const Groups& groups, const std::array<int, 2>& size, const std::string& suffix,
+                          Json& json) {
+  std::vector<double> per_class;
+  const double miou = mean_iou({[&](const at::Tensor& image) { return pipeline.segmentation_logits(image); },
+                                pipeline.logits_align_corners()},
+                               config.test, test.training, groups, size, &per_class);
+  std::printf("segmentation at %dx%d: mean IoU %.4f over %zu classes, %zu frames at their own size\n",
+              size[1], size[0], miou, per_class.size(), test.training.size());
+  // By the data set's label values, in the order in which the configuration lists those that are not ignored.
+  Json iou_list = Json::array();
+  for (size_t value = 0; value < per_class.size(); ++value) {
+    std::printf("%s%.3f", value == 0 ? "IoU by label value: " : " ", per_class[value]);
+    iou_list.push(std::isnan(per_class[value]) ? Json() : Json(per_class[value]));
+  }
+  std::printf("\n");
+  std::fflush(stdout);
+  json.set("mean_iou" + suffix, miou);
+  json.set("iou" + suffix, iou_list);
+}
+
 // The share of pixels, at segmentation size, that both give the same class.
 double label_agreement(const Pipeline& one, const Pipeline& other, const std::vector<Frame>& frames) {
   int64_t same = 0, all = 0;
@@ -92,21 +120,11 @@ void evaluate(const Session& session, const std::string& bundle_path, const std:
   if (!config.objects.held_out_categories.empty())
     left_out = read_objects(session.data, config.objects, true, ObjectKind::LeftOut);
 
-  std::vector<double> per_class;
-  const double miou = mean_iou({[&](const at::Tensor& image) { return pipeline.segmentation_logits(image); },
-                                pipeline.logits_align_corners()},
-                               config.test, test.training, groups, {height, width}, &per_class);
-  std::printf("segmentation: mean IoU %.4f over %zu classes, %zu frames at their own size\n", miou,
-              per_class.size(), test.training.size());
-  // By the data set's label values, in the order in which the configuration lists those that are not ignored.
-  Json iou_list = Json::array();
-  for (size_t value = 0; value < per_class.size(); ++value) {
-    std::printf("%s%.3f", value == 0 ? "IoU by label value: " : " ", per_class[value]);
-    iou_list.push(std::isnan(per_class[value]) ? Json() : Json(per_class[value]));
-  }
-  std::printf("\n");
-  Json json = Json::object(
-      {{"frames", static_cast<int64_t>(test.training.size())}, {"mean_iou", miou}, {"iou", iou_list}});
+  Json json = Json::object({{"frames", static_cast<int64_t>(test.training.size())}});
+  measure_segmentation(pipeline, config, test, groups, {height, width}, "", json);
+  if (!test.training.empty())
+    measure_segmentation(pipeline, config, test, groups, network_size(test.training[0].rgb), "_at_frame_size",
+                         json);
 
   if (trunk != TrunkPrecision::Same) {
     const double share = label_agreement(pipeline, Pipeline(bundle_path), test.training);

@@ -34,8 +34,8 @@ struct CropBatch {
 struct Settings {
   double balance, most_weight, rare_share, overlap_weight, mix;
   int64_t measure_every, statistics;
-  bool half;  // forward and backward in bfloat16 where that is enough
-  Geometry geometry;
+  bool half;                         // forward and backward in bfloat16 where that is enough
+  std::vector<Geometry> geometries;  // a crop is drawn from one of them
 
   Settings(const Json& stage, const std::array<int, 2>& size) {
     balance = stage.number_or("class_balance", 0.3);
@@ -52,14 +52,22 @@ struct Settings {
     if (statistics < 0 || statistics > 100000)
       throw Error(ErrorKind::BadSettings, "stage segmentation: statistics must be 0 to 100000");
     measure_every = std::max<int64_t>(1, stage.int_or("measure_every", 800));
-    geometry = {size[0],
-                size[1],
-                static_cast<int>(stage.int_or("crop_height", size[0])),
-                static_cast<int>(stage.int_or("crop_width", size[1])),
-                stage.number_or("scale_low", 0.75),
-                stage.number_or("scale_high", 1.6),
-                stage.number_or("aspect", 0.2),
-                kLabelStep};
+    Geometry geometry = {size[0],
+                         size[1],
+                         static_cast<int>(stage.int_or("crop_height", size[0])),
+                         static_cast<int>(stage.int_or("crop_width", size[1])),
+                         stage.number_or("scale_low", 0.75),
+                         stage.number_or("scale_high", 1.6),
+                         stage.number_or("aspect", 0.2),
+                         kLabelStep};
+    geometries.push_back(geometry);
+    if (const Json* others = stage.find("other_sizes"))
+      for (const Json& other : others->items()) {
+        const auto [height, width] = read_size(other);
+        geometry.full_height = height;
+        geometry.full_width = width;
+        geometries.push_back(geometry);
+      }
     if (geometry.height < 32 || geometry.width < 32 || geometry.height > 4096 || geometry.width > 4096 ||
         !(geometry.scale_low > 0.1) || !(geometry.scale_high >= geometry.scale_low) ||
         geometry.height % kLabelStep != 0 || geometry.width % kLabelStep != 0 || geometry.scale_high > 8 ||
@@ -105,7 +113,10 @@ CropBatch make_batch(const Session& session, const Settings& settings, const std
     random_appearance(random, rgb);
     // Small things are in few crops of those drawn blindly.
     const int focus = random.chance(settings.rare_share) ? draw_rare_group(weights, groups, random) : -1;
-    random_crop(settings.geometry, random, rgb, groups, focus);
+    const auto& geometries = settings.geometries;
+    const int64_t count = static_cast<int64_t>(geometries.size());
+    random_crop(geometries[static_cast<size_t>(count > 1 ? random.below(count) : 0)], random, rgb, groups,
+                focus);
     pictures.push_back(rgb);
     maps.push_back(groups);
   }
@@ -205,7 +216,9 @@ void train_segmentation(Session& session) {
       copy_tensors(state.average(), named_tensors(*averaged));
       to_channels_last(*averaged);
       measure_statistics(*averaged, settings.statistics, [&](int64_t i) {
-        averaged(plain_batch(session, settings.geometry, state.batch(), i));
+        averaged(plain_batch(session,
+                             settings.geometries[static_cast<size_t>(i) % settings.geometries.size()],
+                             state.batch(), i));
       });
       state.replace_average(named_tensors(*averaged));
     }
@@ -214,7 +227,7 @@ void train_segmentation(Session& session) {
     copy_tensors(state.average(), named_tensors(*averaged));
     to_inference(*averaged);
     for (const Dataset& dataset : session.datasets) {
-      if (dataset.config.segmentation_share() <= 0) continue;
+      if (dataset.config.segmentation_share() <= 0 || dataset.held_out.empty()) continue;
       std::printf(
           "segmentation step %lld: mean IoU %.3f on held-out frames of %s\n",
           static_cast<long long>(step) + 1,

@@ -14,6 +14,7 @@
 #include "src/networks/deeplabv3plus.h"
 #include "src/networks/dissimilarity_network.h"
 #include "src/networks/fused_ops.h"
+#include "src/networks/label_convolution.h"
 #include "src/networks/one_hot.h"
 #include "src/networks/pixelwise_depthwise_op.h"
 #include "src/networks/vgg_perceptual.h"
@@ -334,6 +335,28 @@ TEST(edges_of_a_label_map) {
   CHECK_EQ(edges.sum().item<double>(), 5.0);  // the pixel and its four neighbours
   for (const auto& [y, x] : std::vector<std::pair<int, int>>{{1, 2}, {0, 2}, {2, 2}, {1, 1}, {1, 3}})
     CHECK_EQ(edges[y][x].item<double>(), 1.0);
+}
+
+TEST(label_convolution_equals_that_of_the_one_hot_map) {
+  const at::NoGradGuard no_grad;
+  for (const int64_t stride : {1, 2})
+    for (const bool edges : {false, true})
+      for (const int64_t out : {5, 12, 24})
+        for (const auto& [height, width] :
+             std::vector<std::pair<int64_t, int64_t>>{{1, 1}, {7, 10}, {32, 45}}) {
+          at::Tensor labels = at::randint(0, 21, {2, height, width}, at::kByte);  // 19 and 20: no class
+          labels.select(1, height / 2).fill_(255);
+          labels.narrow(2, width / 2, width - width / 2).fill_(3);
+          const at::Tensor weight = at::randn({out, 19 + edges, 3, 3}), bias = at::randn({out});
+          const at::Tensor map = edges ? one_hot_with_edges(labels, 19) : one_hot(labels, 19, 19);
+          const at::Tensor plain = at::conv2d(map, weight, bias, stride, 1);
+          const LabelConvolution linear(weight, bias, stride, edges, Activation::None);
+          const LabelConvolution rectified(weight, bias, stride, edges, Activation::ReLU);
+          CHECK(linear(labels).sizes() == plain.sizes());
+          CHECK(linear(labels).is_contiguous(at::MemoryFormat::ChannelsLast));
+          CHECK((linear(labels) - plain).abs().max().item<double>() < 1e-5);
+          CHECK((rectified(labels) - plain.relu()).abs().max().item<double>() < 1e-5);
+        }
 }
 
 TEST(fused_ops_equal_plain_ones) {

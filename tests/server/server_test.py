@@ -5,12 +5,15 @@
 usage: server_test.py SERVER BUNDLE
 """
 import json
+import random
 import re
 import shutil
 import socket
 import subprocess
 import sys
 import tempfile
+import threading
+import time
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
@@ -224,6 +227,51 @@ def dead_source():
                 (None if "/x: the source failed" in server.errors else server.errors))
 
 
+def coming_and_going(url):
+    """Whoever comes while the last one leaves is served: by the same pipeline, or by a new one."""
+    problems = []
+
+    def visitor(chance):
+        try:
+            for _ in range(12):
+                client = Client(url)
+                client.play(INTERLEAVED)
+                client.take_packet()
+                if chance.random() < 0.5:
+                    client.ask("TEARDOWN")
+                client.close()
+                time.sleep(chance.choice([0, 0, 0.05, 1.5, 3.1]) * chance.random())
+        except Exception as error:  # pylint: disable=broad-except
+            problems.append(repr(error))
+
+    visitors = [threading.Thread(target=visitor, args=[random.Random(seed)]) for seed in range(3)]
+    for one in visitors:
+        one.start()
+    for one in visitors:
+        one.join()
+    return "\n".join(problems)
+
+
+def silent_camera(video):
+    """Who waits for a camera that accepts connections and says nothing does not hold up the others."""
+    with socket.create_server(("127.0.0.1", 0)) as camera:
+        silent = config("silent.conf", f"[server]\nport=0\nmodel={BUNDLE}\n{video}[mount /s]\n"
+                        f"source=rtsp://127.0.0.1:{camera.getsockname()[1]}/s\nsource-timeout=3600\n")
+        with Server(PROGRAM, "--config", str(silent)) as server:
+            waiting = Client(server.urls["/s"])
+            answer = []
+            thread = threading.Thread(target=lambda: answer.append(waiting.ask("DESCRIBE")[0]))
+            thread.start()
+            silence, _ = camera.accept()
+            client = Client(server.urls["/d"])
+            client.play(INTERLEAVED)
+            client.take_packet()
+            too_late, status = list(answer), server.terminate()
+            thread.join()
+            silence.close()
+            return equal((too_late, status, answer), ([], 0, [503]))
+
+
 def one_session(server, url):
     """A second one is refused until the first has said goodbye."""
     first, second = Client(url), Client(url)
@@ -287,6 +335,7 @@ def main():
         check("its session ends", lambda: None if until(lambda: server.metric("sessions") == 0) else server.get("/metrics")[1])
         check("nobody watches any more", lambda: None if until(lambda: server.metric("mount_watched") == 0) else "still watched")
         check("clients that come and go", leak_nothing, server, url)
+        check("clients that come while others leave", coming_and_going, url)
         check("a mount that is not there", lambda: equal(Client(url[:-1] + "e").ask("DESCRIBE")[0], 404))
         check("metrics: strict about requests", strict, server)
         check("HEAD has no body", lambda: equal(server.get("/healthz", "HEAD"), (200, "")))
@@ -304,6 +353,7 @@ def main():
 
     check("a source that cannot be reached: 503", dead_source)
     check("a source that dies and comes back", outage)
+    check("a camera that says nothing", silent_camera, "[mount /d]\nsource=drive.mp4\n")
 
     users = config("users.conf", f"[server]\nport=0\nmax-clients=2\n[users]\nanna=s3cret word\n{video}")
     with Server(PROGRAM, "--config", str(users)) as server:

@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * A mount's pipelines as the RTSP library holds them: who is given which one, and when one ends.
+ *
+ * The library shares a media among clients, ends it when the last of them leaves, and forgets it only when it
+ * has ended: whoever comes in between is given one that ends, and answered 503. So here, when the last one
+ * leaves, those who come are given a new media from then on; the old one stays a moment for those who were
+ * given it just before, and the new one begins when it has ended.
+ */
+#include "media.h"
+
+#include "pipelines/programs.h"
+#include "view.h"
+
+#define LINGER_MS 200
+#define MOST_WAIT_S 5
+
+typedef enum { SERVING, LEAVING, RETIRED } Stage;
+
+typedef struct {
+  GstRTSPMedia parent;
+  Stage stage; /* under `lock`, as all of these */
+  guint wait;  /* a source of the main context, or 0 */
+} ServerMedia;
+typedef struct {
+  GstRTSPMediaClass parent;
+} ServerMediaClass;
+
+static GType server_media_get_type(void);
+G_DEFINE_TYPE(ServerMedia, server_media, GST_TYPE_RTSP_MEDIA)
+
+typedef struct {
+  GstRTSPMediaFactory parent;
+  Mount* mount;
+} ServerFactory;
+typedef struct {
+  GstRTSPMediaFactoryClass parent;
+} ServerFactoryClass;
+
+static GType server_factory_get_type(void);
+G_DEFINE_TYPE(ServerFactory, server_factory, GST_TYPE_RTSP_MEDIA_FACTORY)
+
+static GMutex lock;
+static GCond ended;     /* a media */
+static GList* medias;   /* that are configured and have not ended */
+static gboolean ending; /* the server ends: nothing lingers */
+
+static Mount* mount_of(gpointer media) {
+  return g_object_get_data(media, "mount");
+}
+
+guint media_count(void) {
+  g_mutex_lock(&lock);
+  const guint count = g_list_length(medias);
+  g_mutex_unlock(&lock);
+  return count;
+}
+
+/* --- A media's end
+ * ---------------------------------------------------------------------------------------------- */
+static gboolean on_waited(gpointer data) {
+  ServerMedia* self = data;
+  g_mutex_lock(&lock);
+  self->wait = 0;
+  self->stage = RETIRED;
+  g_mutex_unlock(&lock);
+  gst_rtsp_media_unprepare(GST_RTSP_MEDIA(self));
+  return G_SOURCE_REMOVE;
+}
+
+/* Nobody is left who prepared it: called with the media's state locked, and again where the library counts a
+ * client's leaving twice. */
+static gboolean server_media_unprepare(GstRTSPMedia* media) {
+  ServerMedia* self = (ServerMedia*)media;
+  g_mutex_lock(&lock);
+  if (self->stage == SERVING && !ending) {
+    self->stage = LEAVING;
+    mount_of(self)->generation++;
+    self->wait =
+        g_timeout_add_full(G_PRIORITY_DEFAULT, LINGER_MS, on_waited, g_object_ref(self), g_object_unref);
+  }
+  const gboolean held = self->stage == LEAVING && self->wait != 0;
+  g_mutex_unlock(&lock);
+  /* While it waits it is held as if a client were there. */
+  return held ? gst_rtsp_media_prepare(media, NULL)
+              : GST_RTSP_MEDIA_CLASS(server_media_parent_class)->unprepare(media);
+}
+
+/* Begins when the mount's last media has closed its source, which may be one that cannot be opened twice; or
+ * after some seconds, where somebody got hold of that one. */
+static gboolean server_media_prepare(GstRTSPMedia* media, GstRTSPThread* thread) {
+  const gint64 until = g_get_monotonic_time() + MOST_WAIT_S * G_TIME_SPAN_SECOND;
+  g_mutex_lock(&lock);
+  for (gboolean there = TRUE; there;) {
+    there = FALSE;
+    for (GList* item = medias; item; item = item->next)
+      there = there || (item->data != media && mount_of(item->data) == mount_of(media));
+    if (there && !g_cond_wait_until(&ended, &lock, until)) break;
+  }
+  g_mutex_unlock(&lock);
+  return GST_RTSP_MEDIA_CLASS(server_media_parent_class)->prepare(media, thread);
+}
+
+/* Whether it waited, and so held the media. */
+static gboolean stop_waiting(ServerMedia* self) {
+  g_mutex_lock(&lock);
+  const guint wait = self->wait;
+  self->wait = 0;
+  g_mutex_unlock(&lock);
+  if (wait) g_source_remove(wait);
+  return wait != 0;
+}
+
+static void on_unprepared(GstRTSPMedia* media, gpointer data) {
+  Mount* mount = data;
+  gboolean others = FALSE;
+  g_mutex_lock(&lock);
+  medias = g_list_remove(medias, media);
+  g_cond_broadcast(&ended);
+  for (GList* item = medias; item; item = item->next) others = others || mount_of(item->data) == mount;
+  g_mutex_unlock(&lock);
+  stop_waiting((ServerMedia*)media);
+  if (!others) mount_ended(mount);
+  view_media_ended(mount->view);
+}
+
+/* --- Errors, told to those who wait
+ * ----------------------------------------------------------------------------- */
+static void give_up(GstRTSPMedia* media, const gchar* why) {
+  GstElement* bin = gst_rtsp_media_get_element(media);
+  GST_ELEMENT_ERROR(bin, RESOURCE, OPEN_READ, ("%s", why), (NULL));
+  gst_object_unref(bin);
+}
+
+void medias_end(void) {
+  g_mutex_lock(&lock);
+  ending = TRUE;
+  GList* all = g_list_copy_deep(medias, (GCopyFunc)(void (*)(void))g_object_ref, NULL);
+  g_mutex_unlock(&lock);
+  for (GList* item = all; item; item = item->next) {
+    Mount* mount = mount_of(item->data);
+    const gboolean held = stop_waiting(item->data);
+    g_mutex_lock(&mount->state.lock);
+    const gboolean begun = mount->state.last_frame != 0;
+    g_mutex_unlock(&mount->state.lock);
+    if (held)
+      gst_rtsp_media_unprepare(item->data);
+    else if (!begun)
+      give_up(item->data, "the server ends");
+  }
+  g_list_free_full(all, g_object_unref);
+}
+
+/* Whoever waits for the first frame of a source that fails before it is answered at once. */
+static void on_source_news(GstRTSPMedia* media, Mount* mount, const GstStructure* news) {
+  guint64 frames = 0;
+  gst_structure_get_uint64(news, "frames", &frames);
+  if (frames > 0 || !mount_is_loss(news)) {
+    mount_source_news(mount, news);
+    return;
+  }
+  const gchar* why = gst_structure_get_string(news, "reason");
+  gchar* text = g_strdup_printf("the source failed: %s", why);
+  mount_count_loss(mount, why);
+  give_up(media, text);
+  g_free(text);
+}
+
+static gboolean server_media_handle_message(GstRTSPMedia* media, GstMessage* message) {
+  Mount* mount = mount_of(media);
+  if (GST_MESSAGE_TYPE(message) == GST_MESSAGE_ERROR) {
+    GError* error = NULL;
+    gst_message_parse_error(message, &error, NULL);
+    programs_complain("%s: %s", mount ? mount->path : "?", error->message);
+    g_clear_error(&error);
+  } else if (mount && gst_message_has_name(message, "anomalysource")) {
+    on_source_news(media, mount, gst_message_get_structure(message));
+  }
+  return GST_RTSP_MEDIA_CLASS(server_media_parent_class)->handle_message(media, message);
+}
+
+static void server_media_class_init(ServerMediaClass* klass) {
+  GST_RTSP_MEDIA_CLASS(klass)->handle_message = server_media_handle_message;
+  GST_RTSP_MEDIA_CLASS(klass)->prepare = server_media_prepare;
+  GST_RTSP_MEDIA_CLASS(klass)->unprepare = server_media_unprepare;
+}
+
+static void server_media_init(ServerMedia* self) {
+  self->stage = SERVING;
+}
+
+/* --- A mount's factory
+ * ------------------------------------------------------------------------------------------ */
+/* What clients share a media by: whatever else stands in the address, it is the mount's newest. */
+static gchar* server_factory_key(GstRTSPMediaFactory* factory, const GstRTSPUrl* url) {
+  Mount* mount = ((ServerFactory*)factory)->mount;
+  (void)url;
+  g_mutex_lock(&lock);
+  const guint generation = mount->generation;
+  g_mutex_unlock(&lock);
+  return g_strdup_printf("%u", generation);
+}
+
+static void server_factory_configure(GstRTSPMediaFactory* factory, GstRTSPMedia* media) {
+  Mount* mount = ((ServerFactory*)factory)->mount;
+  GST_RTSP_MEDIA_FACTORY_CLASS(server_factory_parent_class)->configure(factory, media);
+  GstElement* bin = gst_rtsp_media_get_element(media);
+  GstElement* box = gst_bin_get_by_name(GST_BIN(bin), "box");
+  g_object_set_data(G_OBJECT(media), "mount", mount);
+  view_media_begins(mount->view);
+  mount_begin(mount, bin);
+  programs_keep_even(box);
+  g_mutex_lock(&lock);
+  medias = g_list_prepend(medias, media);
+  g_mutex_unlock(&lock);
+  /* After the factory, which forgets the media. */
+  g_signal_connect_after(media, "unprepared", G_CALLBACK(on_unprepared), mount);
+  gst_object_unref(box);
+  gst_object_unref(bin);
+}
+
+static void server_factory_class_init(ServerFactoryClass* klass) {
+  GST_RTSP_MEDIA_FACTORY_CLASS(klass)->gen_key = server_factory_key;
+  GST_RTSP_MEDIA_FACTORY_CLASS(klass)->configure = server_factory_configure;
+}
+
+static void server_factory_init(ServerFactory* self) {
+  self->mount = NULL;
+}
+
+GstRTSPMediaFactory* media_factory_new(Mount* mount) {
+  ServerFactory* self = g_object_new(server_factory_get_type(), NULL);
+  self->mount = mount;
+  gst_rtsp_media_factory_set_media_gtype(GST_RTSP_MEDIA_FACTORY(self), server_media_get_type());
+  gst_rtsp_media_factory_set_shared(GST_RTSP_MEDIA_FACTORY(self), TRUE);
+  return GST_RTSP_MEDIA_FACTORY(self);
+}
