@@ -214,7 +214,8 @@ void Conv::freeze() {
     if (options_.precise) compute.type = at::kFloat;
     const ComputeScope scope(compute);
     deferring_ = options_.defers && compute.gpu();
-    folded_ = FoldedConvolution(weight, bias, where, deferring_ ? Activation::None : activation_, options_.trunk);
+    folded_ =
+        FoldedConvolution(weight, bias, where, deferring_ ? Activation::None : activation_, options_.trunk);
   }
   norm_.reset();
   absorbed_.reset();
