@@ -19,8 +19,9 @@ typedef enum { SERVING, LEAVING, RETIRED } Stage;
 
 typedef struct {
   GstRTSPMedia parent;
-  Stage stage; /* under `lock`, as all of these */
-  guint wait;  /* a source of the main context, or 0 */
+  Stage stage;      /* under `lock`, as all of these */
+  guint wait;       /* a source of the main context, or 0 */
+  guint generation; /* clients are given it while the mount's is the same */
 } ServerMedia;
 typedef struct {
   GstRTSPMediaClass parent;
@@ -74,8 +75,9 @@ static gboolean server_media_unprepare(GstRTSPMedia* media) {
   ServerMedia* self = (ServerMedia*)media;
   g_mutex_lock(&lock);
   if (self->stage == SERVING && !ending) {
+    Mount* mount = mount_of(self);
     self->stage = LEAVING;
-    mount_of(self)->generation++;
+    if (mount->generation == self->generation) mount->generation = ++mount->newest_generation;
     self->wait =
         g_timeout_add_full(G_PRIORITY_DEFAULT, LINGER_MS, on_waited, g_object_ref(self), g_object_unref);
   }
@@ -191,14 +193,17 @@ static void server_media_init(ServerMedia* self) {
 
 /* --- A mount's factory
  * ------------------------------------------------------------------------------------------ */
+/* What the thread was last told: of the media that it has made, if any. */
+static _Thread_local guint key_generation;
+
 /* What clients share a media by: whatever else stands in the address, it is the mount's newest. */
 static gchar* server_factory_key(GstRTSPMediaFactory* factory, const GstRTSPUrl* url) {
   Mount* mount = ((ServerFactory*)factory)->mount;
   (void)url;
   g_mutex_lock(&lock);
-  const guint generation = mount->generation;
+  key_generation = mount->generation;
   g_mutex_unlock(&lock);
-  return g_strdup_printf("%u", generation);
+  return g_strdup_printf("%u", key_generation);
 }
 
 static void server_factory_configure(GstRTSPMediaFactory* factory, GstRTSPMedia* media) {
@@ -211,6 +216,14 @@ static void server_factory_configure(GstRTSPMediaFactory* factory, GstRTSPMedia*
   mount_begin(mount, bin);
   programs_keep_even(box);
   g_mutex_lock(&lock);
+  ((ServerMedia*)media)->generation = key_generation;
+  /* The mount's may have moved on since the key was asked for: then this one is the newest nevertheless, if
+   * nobody has made another since. */
+  gboolean newest = TRUE;
+  for (GList* item = medias; item; item = item->next)
+    newest = newest &&
+             !(mount_of(item->data) == mount && ((ServerMedia*)item->data)->generation == mount->generation);
+  if (newest) mount->generation = key_generation;
   medias = g_list_prepend(medias, media);
   g_mutex_unlock(&lock);
   /* After the factory, which forgets the media. */

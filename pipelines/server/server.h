@@ -30,8 +30,8 @@ typedef struct {
   gboolean overlay;
   guint source_timeout; /* seconds */
   MountState state;
-  View* view;       /* NULL without the web page; set before the first pipeline and until after the last */
-  guint generation; /* of the media that clients are given now: media.c */
+  View* view; /* NULL without the web page; set before the first pipeline and until after the last */
+  guint generation, newest_generation; /* of the media that clients are given now, and of all: media.c */
 } Mount;
 
 typedef struct {
