@@ -47,7 +47,7 @@ class Visitor(threading.Thread):
         try:
             self.visit()
         except Exception as error:  # whatever it is: the soak tells of it
-            self.problem = f"{self.place}: {type(error).__name__}: {error}"
+            self.problem = f"{time.strftime('%H:%M:%S')} {self.place}: {type(error).__name__}: {error}"
 
     def settle(self):
         self.end = time.monotonic() + self.seconds
