@@ -94,7 +94,7 @@ TEST(the_compact_bundle_in_halves) {
     CHECK(cost.anomaly <= 5e-2);
   }
   const Agreement batch = compare("in a batch and alone", got[1], alone[0]);
-  CHECK(batch.labels >= 0.98);
+  CHECK(batch.labels >= 0.9);
 }
 
 TEST(engines_say_so_and_are_told_apart) {
