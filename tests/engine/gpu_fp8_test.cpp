@@ -13,21 +13,13 @@
 #include "src/networks/fp8_convolution.h"
 #include "tests/check.h"
 #include "tests/engine/networks_fixture.h"
+#include "tests/engine/small_bundles.h"
 
 using namespace anomaly;
+using fixture::compact_bundle;
+using fixture::tiny_bundle;
 
 namespace {
-
-const std::shared_ptr<const Bundle>& tiny_bundle() {
-  static const fixture::BundleFile file(fixture::tiny_info(), fixture::tiny_tensors());
-  static const std::shared_ptr<const Bundle> bundle = file.open();
-  return bundle;
-}
-
-const std::shared_ptr<const Bundle>& compact_bundle() {
-  static const std::shared_ptr<const Bundle> bundle = Bundle::open(builtin_bundle_path());
-  return bundle;
-}
 
 struct Agreement {
   double labels, anomaly;  // share of equal pixels; mean absolute difference
