@@ -2,6 +2,7 @@
 // The emulated CUDA module with functions that fail when a test says so. It passes everything else on to the
 // module that ANOMALY_EMULATED_MODULE names.
 #include "tests/engine/failing_module.h"
+#include "tests/kernels/emulated_entry.h"
 
 #include <dlfcn.h>
 
@@ -33,11 +34,7 @@ extern "C" __attribute__((visibility("default"))) Faults* anomaly_faults() {
 }
 
 extern "C" __attribute__((visibility("default"))) const AnomalyCudaKernels* anomaly_cuda_kernels(int abi) {
-  const char* path = std::getenv("ANOMALY_EMULATED_MODULE");
-  void* module = path ? dlopen(path, RTLD_NOW | RTLD_LOCAL) : nullptr;
-  const auto entry =
-      module ? reinterpret_cast<AnomalyCudaModuleEntry>(dlsym(module, kAnomalyCudaEntry)) : nullptr;
-  emulated = entry ? entry(abi) : nullptr;
+  emulated = emulated_kernels(abi);
   if (!emulated) return nullptr;
   kernels = *emulated;
   kernels.ensemble = ensemble;

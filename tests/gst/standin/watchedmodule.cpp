@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "kernels/cuda/module.h"
+#include "tests/kernels/emulated_entry.h"
 
 namespace {
 
@@ -35,11 +36,7 @@ extern "C" __attribute__((visibility("default"))) int watched_downloads(size_t b
 }
 
 extern "C" __attribute__((visibility("default"))) const AnomalyCudaKernels* anomaly_cuda_kernels(int abi) {
-  const char* path = std::getenv("ANOMALY_EMULATED_MODULE");
-  void* module = path ? dlopen(path, RTLD_NOW | RTLD_LOCAL) : nullptr;
-  const auto entry =
-      module ? reinterpret_cast<AnomalyCudaModuleEntry>(dlsym(module, kAnomalyCudaEntry)) : nullptr;
-  emulated = entry ? entry(abi) : nullptr;
+  emulated = emulated_kernels(abi);
   if (!emulated) return nullptr;
   kernels = *emulated;
   kernels.copy_to_host = copy_to_host;
