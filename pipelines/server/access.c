@@ -51,6 +51,7 @@ static gboolean close_client(gpointer client) {
 static void on_client(GstRTSPServer* server, GstRTSPClient* client, gpointer data) {
   const Config* config = data;
   g_atomic_int_inc(&total);
+  client_begins(client);
   g_signal_connect(client, "closed", G_CALLBACK(on_closed), NULL);
   g_signal_connect(client, "new-session", G_CALLBACK(on_session), GINT_TO_POINTER(config->session_timeout));
   if (g_atomic_int_add(&clients, 1) >= config->max_clients) {

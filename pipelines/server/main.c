@@ -88,19 +88,26 @@ static GstRTSPFilterResult remove_session(GstRTSPSessionPool* pool, GstRTSPSessi
   return GST_RTSP_FILTER_REMOVE;
 }
 
-/* Clients are let go, their pipelines end, and the sources after them: within ten seconds, whatever happens.
- */
+/* Runs the main context while `count` is not 0, at most until then. */
+static void run_while(guint (*count)(void), gint64 until) {
+  while (count() > 0 && g_get_monotonic_time() < until) {
+    if (!g_main_context_iteration(NULL, FALSE)) g_usleep(5000);
+  }
+}
+
+/* Who waits for a source is answered, clients are let go, and their pipelines and sources end: within ten
+ * seconds, whatever happens. */
 static void shut_down(GstRTSPServer* server, guint source) {
-  const gint64 until = g_get_monotonic_time() + 10 * G_USEC_PER_SEC;
+  const gint64 now = g_get_monotonic_time(), until = now + 10 * G_USEC_PER_SEC;
   GstRTSPSessionPool* pool = gst_rtsp_server_get_session_pool(server);
   g_source_remove(source);
   medias_end();
+  run_while(clients_asking, now + 3 * G_USEC_PER_SEC);
   gst_rtsp_server_client_filter(server, remove_client, NULL);
   gst_rtsp_session_pool_filter(pool, remove_session, NULL);
   g_object_unref(pool);
-  while ((media_count() > 0 || access_clients() > 0) && g_get_monotonic_time() < until) {
-    if (!g_main_context_iteration(NULL, FALSE)) g_usleep(5000);
-  }
+  run_while(media_count, until);
+  run_while(access_clients, until);
 }
 
 static void announce(const Config* config, GstRTSPServer* server, const Monitor* monitor, const Web* web) {
@@ -129,9 +136,8 @@ static gboolean serve(Config* config, GError** error) {
   guint source = 0;
   gst_rtsp_server_set_address(server, config->address);
   gst_rtsp_server_set_service(server, service);
-  /* Each client has a thread: one that waits for a camera does not hold up the others. */
-  GstRTSPThreadPool* threads = gst_rtsp_server_get_thread_pool(server);
-  gst_rtsp_thread_pool_set_max_threads(threads, -1);
+  GstRTSPThreadPool* threads = client_threads_new();
+  gst_rtsp_server_set_thread_pool(server, threads);
   g_object_unref(threads);
   GstRTSPAddressPool* addresses = mount_addresses_new(config, error);
   gboolean ok = addresses != NULL;

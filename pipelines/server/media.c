@@ -62,10 +62,11 @@ guint media_count(void) {
 static gboolean on_waited(gpointer data) {
   ServerMedia* self = data;
   g_mutex_lock(&lock);
+  const gboolean held = self->wait != 0; /* else somebody let it go while this was called */
   self->wait = 0;
   self->stage = RETIRED;
   g_mutex_unlock(&lock);
-  gst_rtsp_media_unprepare(GST_RTSP_MEDIA(self));
+  if (held) gst_rtsp_media_unprepare(GST_RTSP_MEDIA(self));
   return G_SOURCE_REMOVE;
 }
 
@@ -93,7 +94,7 @@ static gboolean server_media_unprepare(GstRTSPMedia* media) {
 static gboolean server_media_prepare(GstRTSPMedia* media, GstRTSPThread* thread) {
   const gint64 until = g_get_monotonic_time() + MOST_WAIT_S * G_TIME_SPAN_SECOND;
   g_mutex_lock(&lock);
-  for (gboolean there = TRUE; there;) {
+  for (gboolean there = TRUE; there && !ending;) {
     there = FALSE;
     for (GList* item = medias; item; item = item->next)
       there = there || (item->data != media && mount_of(item->data) == mount_of(media));
@@ -137,6 +138,7 @@ static void give_up(GstRTSPMedia* media, const gchar* why) {
 void medias_end(void) {
   g_mutex_lock(&lock);
   ending = TRUE;
+  g_cond_broadcast(&ended);
   GList* all = g_list_copy_deep(medias, (GCopyFunc)(void (*)(void))g_object_ref, NULL);
   g_mutex_unlock(&lock);
   for (GList* item = all; item; item = item->next) {

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * anomaly-rtsp-server's parts: main.c (options, start, end), config.c (the file), mount.c (a mount's
- * pipeline), media.c (who shares it, and when it ends), access.c (passwords, TLS, limits), monitor.c (health
- * and metrics), web.c (the page), view.c (what it shows of a mount), http.c (what the two are served by).
+ * pipeline), media.c (who shares it, and when it ends), clients.c (their threads), access.c (passwords, TLS,
+ * limits), monitor.c (health and metrics), web.c (the page), view.c (what it shows of a mount), http.c (what the
+ * two are served by).
  */
 #ifndef __ANOMALY_RTSP_SERVER_H__
 #define __ANOMALY_RTSP_SERVER_H__
@@ -83,6 +84,13 @@ void mount_count_loss(Mount* mount, const gchar* why);
 void medias_end(void);
 /* Pipelines that somebody watches, or did a few seconds ago. */
 guint media_count(void);
+
+/* For the server: a thread for each client. */
+GstRTSPThreadPool* client_threads_new(void);
+/* For each client, when it has connected. */
+void client_begins(GstRTSPClient* client);
+/* Clients that wait for an answer to DESCRIBE. */
+guint clients_asking(void);
 
 /* Users, certificate, and limits of clients and sessions. */
 gboolean access_apply(const Config* config, GstRTSPServer* server, GError** error);

@@ -5,6 +5,7 @@ import re
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 
@@ -74,9 +75,12 @@ class Server:
         return self
 
     def __exit__(self, *_):
-        if self.process.poll() is None:
+        status = self.process.poll()
+        if status is None:
             self.process.kill()
             self.process.wait()
+        elif status != 0:
+            print(f"the server ended with {status}: {self.errors}", file=sys.stderr)
         self.process.stdout.close()
 
 

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * A thread for each client: one that waits for a camera does not hold up the others. The library's threads
+ * and clients leave two gaps, which are closed here.
+ */
+#include "server.h"
+
+#define KEPT_MS 1000
+
+static gint asking; /* atomic */
+
+guint clients_asking(void) {
+  return (guint)g_atomic_int_get(&asking);
+}
+
+/* --- The threads
+ * ------------------------------------------------------------------------------------------------ */
+typedef struct {
+  GstRTSPThreadPool parent;
+} ClientThreads;
+typedef struct {
+  GstRTSPThreadPoolClass parent;
+} ClientThreadsClass;
+
+static GType client_threads_get_type(void);
+G_DEFINE_TYPE(ClientThreads, client_threads, GST_TYPE_RTSP_THREAD_POOL)
+
+typedef struct {
+  GMutex lock;
+  GCond changed;
+  gboolean open;
+} Gate;
+
+static gboolean open_gate(gpointer data) {
+  Gate* gate = data;
+  g_mutex_lock(&gate->lock);
+  gate->open = TRUE;
+  g_cond_signal(&gate->changed);
+  g_mutex_unlock(&gate->lock);
+  return G_SOURCE_REMOVE;
+}
+
+/* The main thread makes a client's thread, gives it the connection, and sets up the client's timer after
+ * that: by then the thread could have served the client and freed it. So it begins when the main thread is
+ * back in its loop. */
+static void client_threads_enter(GstRTSPThreadPool* pool, GstRTSPThread* thread) {
+  Gate gate = {.open = FALSE};
+  (void)pool;
+  if (thread->type != GST_RTSP_THREAD_TYPE_CLIENT) return;
+  g_mutex_init(&gate.lock);
+  g_cond_init(&gate.changed);
+  g_idle_add_full(G_PRIORITY_HIGH, open_gate, &gate, NULL);
+  g_mutex_lock(&gate.lock);
+  while (!gate.open) g_cond_wait(&gate.changed, &gate.lock);
+  g_mutex_unlock(&gate.lock);
+  g_mutex_clear(&gate.lock);
+  g_cond_clear(&gate.changed);
+}
+
+static void client_threads_class_init(ClientThreadsClass* klass) {
+  GST_RTSP_THREAD_POOL_CLASS(klass)->thread_enter = client_threads_enter;
+}
+
+static void client_threads_init(ClientThreads* self) {
+  gst_rtsp_thread_pool_set_max_threads(GST_RTSP_THREAD_POOL(self), -1);
+}
+
+GstRTSPThreadPool* client_threads_new(void) {
+  return g_object_new(client_threads_get_type(), NULL);
+}
+
+/* --- What a client asks, and its end
+ * ---------------------------------------------------------------------------- */
+/* The client's own: 1 from a DESCRIBE, which may wait long for a source, until its answer has gone out. */
+static gint* asks_of(gpointer client) {
+  return g_object_get_data(client, "asks");
+}
+
+static gboolean end_asking(gpointer client) {
+  if (g_atomic_int_compare_and_exchange(asks_of(client), 1, 0)) g_atomic_int_add(&asking, -1);
+  return G_SOURCE_REMOVE;
+}
+
+static GstRTSPStatusCode on_describe(GstRTSPClient* client, GstRTSPContext* context, gpointer data) {
+  if (g_atomic_int_compare_and_exchange(asks_of(client), 0, 1)) g_atomic_int_inc(&asking);
+  (void)context;
+  (void)data;
+  return GST_RTSP_STS_OK;
+}
+
+/* Just before it is sent, in the client's thread: it is out when that comes to its loop again. */
+static void on_answer(GstRTSPClient* client, GstRTSPContext* context, gpointer answer, gpointer data) {
+  GSource* current = g_main_current_source();
+  (void)context;
+  (void)answer;
+  (void)data;
+  if (!g_atomic_int_get(asks_of(client))) return;
+  if (!current) {
+    end_asking(client);
+    return;
+  }
+  GSource* idle = g_idle_source_new();
+  g_source_set_callback(idle, end_asking, g_object_ref(client), g_object_unref);
+  g_source_attach(idle, g_source_get_context(current));
+  g_source_unref(idle);
+}
+
+static gboolean let_go(gpointer client) {
+  (void)client;
+  return G_SOURCE_REMOVE;
+}
+
+/* A pipeline's thread that could not send a packet to the client has it closed, and has no reference of its
+ * own: so it is kept until such a thread is done. */
+static void on_closed(GstRTSPClient* client, gpointer data) {
+  (void)data;
+  end_asking(client);
+  g_timeout_add_full(G_PRIORITY_DEFAULT, KEPT_MS, let_go, g_object_ref(client), g_object_unref);
+}
+
+void client_begins(GstRTSPClient* client) {
+  g_object_set_data_full(G_OBJECT(client), "asks", g_new0(gint, 1), g_free);
+  g_signal_connect(client, "pre-describe-request", G_CALLBACK(on_describe), NULL);
+  g_signal_connect(client, "send-message", G_CALLBACK(on_answer), NULL);
+  g_signal_connect(client, "closed", G_CALLBACK(on_closed), NULL);
+}
