@@ -2,8 +2,8 @@
  *
  * anomaly-rtsp-server's parts: main.c (options, start, end), config.c (the file), mount.c (a mount's
  * pipeline), media.c (who shares it, and when it ends), clients.c (their threads), access.c (passwords, TLS,
- * limits), monitor.c (health and metrics), web.c (the page), view.c (what it shows of a mount), http.c (what the
- * two are served by).
+ * limits), monitor.c (health and metrics), web.c (the page), view.c (what it shows of a mount), http.c (what
+ * the two are served by).
  */
 #ifndef __ANOMALY_RTSP_SERVER_H__
 #define __ANOMALY_RTSP_SERVER_H__

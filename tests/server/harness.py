@@ -74,8 +74,10 @@ class Server:
     def __enter__(self):
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, kind, *_):
         status = self.process.poll()
+        if kind:
+            print(f"the server has said: {self.errors}", file=sys.stderr)
         if status is None:
             self.process.kill()
             self.process.wait()
