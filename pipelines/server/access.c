@@ -43,11 +43,6 @@ static void on_closed(GstRTSPClient* client, gpointer data) {
   (void)data;
 }
 
-static gboolean close_client(gpointer client) {
-  gst_rtsp_client_close(client);
-  return G_SOURCE_REMOVE;
-}
-
 static void on_client(GstRTSPServer* server, GstRTSPClient* client, gpointer data) {
   const Config* config = data;
   g_atomic_int_inc(&total);
@@ -55,9 +50,8 @@ static void on_client(GstRTSPServer* server, GstRTSPClient* client, gpointer dat
   g_signal_connect(client, "closed", G_CALLBACK(on_closed), NULL);
   g_signal_connect(client, "new-session", G_CALLBACK(on_session), GINT_TO_POINTER(config->session_timeout));
   if (g_atomic_int_add(&clients, 1) >= config->max_clients) {
-    /* Not before the server has taken it in. */
     g_atomic_int_inc(&refused);
-    g_idle_add_full(G_PRIORITY_DEFAULT, close_client, g_object_ref(client), g_object_unref);
+    client_refuse(client);
   }
   (void)server;
 }
@@ -72,6 +66,7 @@ static gboolean clean_sessions(gpointer server) {
 gboolean access_apply(const Config* config, GstRTSPServer* server, GError** error) {
   GstRTSPSessionPool* pool = gst_rtsp_server_get_session_pool(server);
   gst_rtsp_session_pool_set_max_sessions(pool, (guint)config->max_sessions);
+  clients_keep_sessions(pool);
   g_object_unref(pool);
   gst_rtsp_server_set_content_length_limit(server, CONTENT_LIMIT);
   gst_rtsp_server_set_backlog(server, 128); /* connections at once, as after an outage */

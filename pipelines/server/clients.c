@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * A thread for each client: one that waits for a camera does not hold up the others. The library's threads
- * and clients leave two gaps, which are closed here.
+ * and clients leave gaps, which are closed here.
  */
 #include "server.h"
 
@@ -25,18 +25,15 @@ typedef struct {
 static GType client_threads_get_type(void);
 G_DEFINE_TYPE(ClientThreads, client_threads, GST_TYPE_RTSP_THREAD_POOL)
 
-typedef struct {
-  GMutex lock;
-  GCond changed;
-  gboolean open;
-} Gate;
+static GMutex gates;
+static GCond changed;
+static gboolean ended; /* under `gates` */
 
-static gboolean open_gate(gpointer data) {
-  Gate* gate = data;
-  g_mutex_lock(&gate->lock);
-  gate->open = TRUE;
-  g_cond_signal(&gate->changed);
-  g_mutex_unlock(&gate->lock);
+static gboolean open_gate(gpointer gate) {
+  g_mutex_lock(&gates);
+  *(gboolean*)gate = TRUE;
+  g_cond_broadcast(&changed);
+  g_mutex_unlock(&gates);
   return G_SOURCE_REMOVE;
 }
 
@@ -44,21 +41,40 @@ static gboolean open_gate(gpointer data) {
  * that: by then the thread could have served the client and freed it. So it begins when the main thread is
  * back in its loop. */
 static void client_threads_enter(GstRTSPThreadPool* pool, GstRTSPThread* thread) {
-  Gate gate = {.open = FALSE};
+  gboolean open = FALSE;
   (void)pool;
   if (thread->type != GST_RTSP_THREAD_TYPE_CLIENT) return;
-  g_mutex_init(&gate.lock);
-  g_cond_init(&gate.changed);
-  g_idle_add_full(G_PRIORITY_HIGH, open_gate, &gate, NULL);
-  g_mutex_lock(&gate.lock);
-  while (!gate.open) g_cond_wait(&gate.changed, &gate.lock);
-  g_mutex_unlock(&gate.lock);
-  g_mutex_clear(&gate.lock);
-  g_cond_clear(&gate.changed);
+  GSource* idle = g_idle_source_new();
+  g_source_set_priority(idle, G_PRIORITY_HIGH);
+  g_source_set_callback(idle, open_gate, &open, NULL);
+  g_source_attach(idle, NULL);
+  g_mutex_lock(&gates);
+  while (!open && !ended) g_cond_wait(&changed, &gates);
+  g_mutex_unlock(&gates);
+  g_source_destroy(idle);
+  g_source_unref(idle);
+}
+
+static gboolean close_client(gpointer client) {
+  gst_rtsp_client_close(client);
+  return G_SOURCE_REMOVE;
+}
+
+/* A client is closed by its own thread: the library's connections are not safe otherwise. */
+static void client_threads_configure(GstRTSPThreadPool* pool, GstRTSPThread* thread,
+                                     GstRTSPContext* context) {
+  (void)pool;
+  if (thread->type != GST_RTSP_THREAD_TYPE_CLIENT || !g_object_get_data(G_OBJECT(context->client), "refused"))
+    return;
+  GSource* idle = g_idle_source_new();
+  g_source_set_callback(idle, close_client, g_object_ref(context->client), g_object_unref);
+  g_source_attach(idle, thread->context);
+  g_source_unref(idle);
 }
 
 static void client_threads_class_init(ClientThreadsClass* klass) {
   GST_RTSP_THREAD_POOL_CLASS(klass)->thread_enter = client_threads_enter;
+  GST_RTSP_THREAD_POOL_CLASS(klass)->configure_thread = client_threads_configure;
 }
 
 static void client_threads_init(ClientThreads* self) {
@@ -67,6 +83,15 @@ static void client_threads_init(ClientThreads* self) {
 
 GstRTSPThreadPool* client_threads_new(void) {
   return g_object_new(client_threads_get_type(), NULL);
+}
+
+void client_threads_end(void) {
+  GstRTSPThreadPoolClass* klass = g_type_class_peek(client_threads_get_type());
+  g_mutex_lock(&gates);
+  ended = TRUE;
+  g_cond_broadcast(&changed);
+  g_mutex_unlock(&gates);
+  if (klass && klass->pool) g_thread_pool_free(g_steal_pointer(&klass->pool), FALSE, TRUE);
 }
 
 /* --- What a client asks, and its end
@@ -110,12 +135,30 @@ static gboolean let_go(gpointer client) {
   return G_SOURCE_REMOVE;
 }
 
-/* A pipeline's thread that could not send a packet to the client has it closed, and has no reference of its
- * own: so it is kept until such a thread is done. */
+/* A pipeline's thread that sends a packet to a client has no reference to it or to its session, which it
+ * touches afterwards, or has closed where it could not send: so they are kept until such a thread is done. */
+static void keep(gpointer object) {
+  g_timeout_add_full(G_PRIORITY_DEFAULT, KEPT_MS, let_go, g_object_ref(object), g_object_unref);
+}
+
 static void on_closed(GstRTSPClient* client, gpointer data) {
   (void)data;
   end_asking(client);
-  g_timeout_add_full(G_PRIORITY_DEFAULT, KEPT_MS, let_go, g_object_ref(client), g_object_unref);
+  keep(client);
+}
+
+static void on_session_removed(GstRTSPSessionPool* pool, GstRTSPSession* session, gpointer data) {
+  (void)pool;
+  (void)data;
+  keep(session);
+}
+
+void clients_keep_sessions(GstRTSPSessionPool* pool) {
+  g_signal_connect(pool, "session-removed", G_CALLBACK(on_session_removed), NULL);
+}
+
+void client_refuse(GstRTSPClient* client) {
+  g_object_set_data(G_OBJECT(client), "refused", GINT_TO_POINTER(TRUE));
 }
 
 void client_begins(GstRTSPClient* client) {

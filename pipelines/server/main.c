@@ -95,16 +95,16 @@ static void run_while(guint (*count)(void), gint64 until) {
   }
 }
 
-/* Who waits for a source is answered, clients are let go, and their pipelines and sources end: within ten
- * seconds, whatever happens. */
+/* Who waits for a source is answered, pipelines and sources end, and clients are let go. For what ends in
+ * other threads it waits ten seconds at most. */
 static void shut_down(GstRTSPServer* server, guint source) {
   const gint64 now = g_get_monotonic_time(), until = now + 10 * G_USEC_PER_SEC;
   GstRTSPSessionPool* pool = gst_rtsp_server_get_session_pool(server);
   g_source_remove(source);
   medias_end();
   run_while(clients_asking, now + 3 * G_USEC_PER_SEC);
+  gst_rtsp_session_pool_filter(pool, remove_session, NULL); /* first: nothing is sent to closed clients */
   gst_rtsp_server_client_filter(server, remove_client, NULL);
-  gst_rtsp_session_pool_filter(pool, remove_session, NULL);
   g_object_unref(pool);
   run_while(media_count, until);
   run_while(access_clients, until);
@@ -173,8 +173,10 @@ static gboolean serve(Config* config, GError** error) {
   monitor_stop(monitor);
   if (source) shut_down(server, source);
   g_object_unref(server);
-  gst_rtsp_thread_pool_cleanup();
-  if (media_count() == 0) web_clear(config);
+  if (media_count() == 0) {
+    client_threads_end();
+    web_clear(config);
+  }
   g_main_loop_unref(loop);
   g_free(service);
   return ok;
@@ -207,7 +209,7 @@ int main(int argc, char** argv) {
   ok = read && mount_check_all(config, &error) && serve(config, &error);
   if (!ok) programs_complain("%s", error->message);
   g_clear_error(&error);
-  config_free(config);
+  if (media_count() == 0) config_free(config); /* else a pipeline that does not end still uses it */
   gchar** owned[] = {&opt.config, &opt.address, &opt.model, &opt.device};
   for (guint i = 0; i < G_N_ELEMENTS(owned); i++) g_free(*owned[i]);
   g_strfreev(opt.mounts);

@@ -12,7 +12,7 @@
 #include "pipelines/programs.h"
 #include "view.h"
 
-#define LINGER_MS 200
+#define LINGER_MS 500
 #define MOST_WAIT_S 5
 
 typedef enum { SERVING, LEAVING, RETIRED } Stage;
@@ -20,7 +20,8 @@ typedef enum { SERVING, LEAVING, RETIRED } Stage;
 typedef struct {
   GstRTSPMedia parent;
   Stage stage;      /* under `lock`, as all of these */
-  guint wait;       /* a source of the main context, or 0 */
+  gboolean gone;    /* its pipeline has ended */
+  GSource* wait;    /* in the main context, or NULL */
   guint generation; /* clients are given it while the mount's is the same */
 } ServerMedia;
 typedef struct {
@@ -57,36 +58,61 @@ guint media_count(void) {
   return count;
 }
 
+/* Those who wait for the media are answered. */
+static void give_up(GstRTSPMedia* media, const gchar* why) {
+  GstElement* bin = gst_rtsp_media_get_element(media);
+  GST_ELEMENT_ERROR(bin, RESOURCE, OPEN_READ, ("%s", why), (NULL));
+  gst_object_unref(bin);
+}
+
 /* --- A media's end
  * ---------------------------------------------------------------------------------------------- */
 static gboolean on_waited(gpointer data) {
   ServerMedia* self = data;
   g_mutex_lock(&lock);
-  const gboolean held = self->wait != 0; /* else somebody let it go while this was called */
-  self->wait = 0;
+  const gboolean held = self->wait != NULL; /* else somebody let it go while this was called */
+  g_clear_pointer(&self->wait, g_source_unref);
   self->stage = RETIRED;
   g_mutex_unlock(&lock);
   if (held) gst_rtsp_media_unprepare(GST_RTSP_MEDIA(self));
   return G_SOURCE_REMOVE;
 }
 
-/* Nobody is left who prepared it: called with the media's state locked, and again where the library counts a
- * client's leaving twice. */
+/* Whoever comes from now on is given another one. Under `lock`. */
+static void move_on(const ServerMedia* self, Mount* mount) {
+  if (mount->generation == self->generation) mount->generation = ++mount->newest_generation;
+}
+
+/* Nobody is left who prepared it: called with the media's state locked. */
 static gboolean server_media_unprepare(GstRTSPMedia* media) {
   ServerMedia* self = (ServerMedia*)media;
   g_mutex_lock(&lock);
   if (self->stage == SERVING && !ending) {
     Mount* mount = mount_of(self);
     self->stage = LEAVING;
-    if (mount->generation == self->generation) mount->generation = ++mount->newest_generation;
-    self->wait =
-        g_timeout_add_full(G_PRIORITY_DEFAULT, LINGER_MS, on_waited, g_object_ref(self), g_object_unref);
+    move_on(self, mount);
+    self->wait = g_timeout_source_new(LINGER_MS);
+    g_source_set_callback(self->wait, on_waited, g_object_ref(self), g_object_unref);
+    g_source_attach(self->wait, NULL);
   }
-  const gboolean held = self->stage == LEAVING && self->wait != 0;
+  const gboolean held = self->stage == LEAVING && self->wait;
   g_mutex_unlock(&lock);
   /* While it waits it is held as if a client were there. */
   return held ? gst_rtsp_media_prepare(media, NULL)
               : GST_RTSP_MEDIA_CLASS(server_media_parent_class)->unprepare(media);
+}
+
+/* The library counts the leaving of the last one who plays twice: here, where the media has just been held,
+ * and when the session's part ends. So it is held twice; else the second would end it under whoever has come
+ * meanwhile. Called with the media's state locked. */
+static void on_new_state(GstRTSPMedia* media, gint state, gpointer data) {
+  ServerMedia* self = (ServerMedia*)media;
+  (void)data;
+  if (state != GST_STATE_NULL) return;
+  g_mutex_lock(&lock);
+  const gboolean held = self->stage == LEAVING && self->wait;
+  g_mutex_unlock(&lock);
+  if (held) gst_rtsp_media_prepare(media, NULL);
 }
 
 /* Begins when the mount's last media has closed its source, which may be one that cannot be opened twice; or
@@ -95,46 +121,52 @@ static gboolean server_media_prepare(GstRTSPMedia* media, GstRTSPThread* thread)
   const gint64 until = g_get_monotonic_time() + MOST_WAIT_S * G_TIME_SPAN_SECOND;
   g_mutex_lock(&lock);
   for (gboolean there = TRUE; there && !ending;) {
+    GList* own = g_list_find(medias, media);
     there = FALSE;
-    for (GList* item = medias; item; item = item->next)
-      there = there || (item->data != media && mount_of(item->data) == mount_of(media));
+    for (GList* older = own ? own->next : NULL; older; older = older->next)
+      there = there || mount_of(older->data) == mount_of(media);
     if (there && !g_cond_wait_until(&ended, &lock, until)) break;
   }
   g_mutex_unlock(&lock);
-  return GST_RTSP_MEDIA_CLASS(server_media_parent_class)->prepare(media, thread);
+  const gboolean begins = GST_RTSP_MEDIA_CLASS(server_media_parent_class)->prepare(media, thread);
+  g_mutex_lock(&lock);
+  const gboolean late = ending;
+  g_mutex_unlock(&lock);
+  if (begins && late) give_up(media, "the server ends");
+  return begins;
 }
 
 /* Whether it waited, and so held the media. */
 static gboolean stop_waiting(ServerMedia* self) {
   g_mutex_lock(&lock);
-  const guint wait = self->wait;
-  self->wait = 0;
+  GSource* wait = g_steal_pointer(&self->wait);
   g_mutex_unlock(&lock);
-  if (wait) g_source_remove(wait);
-  return wait != 0;
+  if (!wait) return FALSE;
+  g_source_destroy(wait);
+  g_source_unref(wait);
+  return TRUE;
 }
 
 static void on_unprepared(GstRTSPMedia* media, gpointer data) {
   Mount* mount = data;
   gboolean others = FALSE;
+  stop_waiting((ServerMedia*)media);
+  g_mutex_lock(&lock);
+  ((ServerMedia*)media)->gone = TRUE;
+  for (GList* item = medias; item; item = item->next)
+    others = others || (mount_of(item->data) == mount && !((ServerMedia*)item->data)->gone);
+  g_mutex_unlock(&lock);
+  if (!others) mount_ended(mount);
+  view_media_ended(mount->view);
+  /* Last: when none is left, the server may free the mounts. */
   g_mutex_lock(&lock);
   medias = g_list_remove(medias, media);
   g_cond_broadcast(&ended);
-  for (GList* item = medias; item; item = item->next) others = others || mount_of(item->data) == mount;
   g_mutex_unlock(&lock);
-  stop_waiting((ServerMedia*)media);
-  if (!others) mount_ended(mount);
-  view_media_ended(mount->view);
 }
 
 /* --- Errors, told to those who wait
  * ----------------------------------------------------------------------------- */
-static void give_up(GstRTSPMedia* media, const gchar* why) {
-  GstElement* bin = gst_rtsp_media_get_element(media);
-  GST_ELEMENT_ERROR(bin, RESOURCE, OPEN_READ, ("%s", why), (NULL));
-  gst_object_unref(bin);
-}
-
 void medias_end(void) {
   g_mutex_lock(&lock);
   ending = TRUE;
@@ -177,6 +209,9 @@ static gboolean server_media_handle_message(GstRTSPMedia* media, GstMessage* mes
     gst_message_parse_error(message, &error, NULL);
     programs_complain("%s: %s", mount ? mount->path : "?", error->message);
     g_clear_error(&error);
+    g_mutex_lock(&lock);
+    if (mount) move_on((ServerMedia*)media, mount);
+    g_mutex_unlock(&lock);
   } else if (mount && gst_message_has_name(message, "anomalysource")) {
     on_source_news(media, mount, gst_message_get_structure(message));
   }
@@ -229,6 +264,7 @@ static void server_factory_configure(GstRTSPMediaFactory* factory, GstRTSPMedia*
   medias = g_list_prepend(medias, media);
   g_mutex_unlock(&lock);
   /* After the factory, which forgets the media. */
+  g_signal_connect(media, "new-state", G_CALLBACK(on_new_state), NULL);
   g_signal_connect_after(media, "unprepared", G_CALLBACK(on_unprepared), mount);
   gst_object_unref(box);
   gst_object_unref(bin);

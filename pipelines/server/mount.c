@@ -141,6 +141,7 @@ void mount_begin(Mount* mount, GstElement* bin) {
   if (mount->view) g_signal_connect(detector, "anomaly-event", G_CALLBACK(on_event), mount);
   g_mutex_lock(&mount->state.lock);
   mount->state.active_since = g_get_monotonic_time();
+  mount->state.last_frame = 0;
   g_mutex_unlock(&mount->state.lock);
   gst_object_unref(pad);
   gst_object_unref(detector);

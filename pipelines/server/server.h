@@ -87,8 +87,14 @@ guint media_count(void);
 
 /* For the server: a thread for each client. */
 GstRTSPThreadPool* client_threads_new(void);
+/* Waits for them, when all clients have been let go. */
+void client_threads_end(void);
+/* For the server's sessions, once. */
+void clients_keep_sessions(GstRTSPSessionPool* pool);
 /* For each client, when it has connected. */
 void client_begins(GstRTSPClient* client);
+/* It is closed as soon as the server has taken it in. */
+void client_refuse(GstRTSPClient* client);
 /* Clients that wait for an answer to DESCRIBE. */
 guint clients_asking(void);
 

@@ -6,7 +6,8 @@
 namespace anomaly {
 
 namespace {
-// A frame's pixels and maps come in five sizes; a stream may change them, and two streams may differ.
+// A frame's pixels, maps, mask and figures are of some sizes; a stream may change them, and two streams may
+// differ.
 constexpr size_t kSizesMost = 16;
 constexpr size_t kIdleMost = 64;  // of one size
 }  // namespace

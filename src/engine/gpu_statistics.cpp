@@ -7,11 +7,13 @@
 #include <cstring>
 #include <utility>
 
+#include <ATen/ops/empty.h>
+
 namespace anomaly {
 namespace {
 
 constexpr size_t kWorkspacesMost = 8;  // as many sizes of frames and maps are kept
-constexpr size_t kMasksMost = 8;       // that lie on the device
+constexpr size_t kMasksMost = 64;      // that lie on the device: a stream has one
 
 // Fetched as they are.
 static_assert(sizeof(RegionRun) == sizeof(AnomalyCudaRun) &&
@@ -112,8 +114,8 @@ void GpuStatistics::queue(const Request& request, const at::Tensor& map, const a
   if (request.mask) query.mask = mask_on_device(request.mask, *pending);
   if (request.with_runs) {
     const int64_t most = most_runs(request.frame);
-    pending->runs_ = on_device_->take(static_cast<size_t>(most) * sizeof(AnomalyCudaRun));
-    query.runs = static_cast<AnomalyCudaRun*>(pending->runs_.get());
+    pending->runs_ = at::empty({most * static_cast<int64_t>(sizeof(AnomalyCudaRun))}, compute_.bytes());
+    query.runs = static_cast<AnomalyCudaRun*>(pending->runs_.mutable_data_ptr());
     query.run_capacity = static_cast<int>(most);
   }
   pending->figures_ = on_device_->take(sizeof(AnomalyCudaFigures));
@@ -140,9 +142,9 @@ MapStatistics GpuStatistics::Pending::statistics(const ComputedFrame::Download& 
     const AnomalyCudaRegion& r = figures.region[i];
     out.regions.push_back({i + 1, r.x, r.y, r.width, r.height, r.area, r.mean, r.max, r.label});
   }
-  if (runs_ && figures.runs > 0) {
+  if (runs_.defined() && figures.runs > 0) {
     out.runs.resize(static_cast<size_t>(figures.runs));
-    download(out.runs.data(), runs_.get(), out.runs.size() * sizeof(RegionRun));
+    download(out.runs.data(), runs_.const_data_ptr(), out.runs.size() * sizeof(RegionRun));
   }
   return out;
 }

@@ -30,7 +30,7 @@ class GpuStatistics {
    private:
     friend class GpuStatistics;
     std::shared_ptr<void> figures_, on_host_;
-    std::shared_ptr<void> runs_;                // null: not asked for
+    at::Tensor runs_;                           // undefined: not asked for. Large, so not from the pool
     std::shared_ptr<void> mask_, mask_staged_;  // null: no mask; it was there already
   };
   // map: map_height x map_width scores, labels: train ids, both on the device. On the current stream. `out`

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "kernels/ingest.h"
+#include "kernels/statistics.h"
 #include "src/engine/buffer_pool.h"
 #include "src/engine/computation.h"
 #include "src/engine/delivery.h"
@@ -127,6 +128,14 @@ class QueueEngine final : public Engine {
     one.push_back({std::move(request), {}, TurnClock::now()});
     if (!one.front().request.memory) one.front().request.memory = pool_;
     std::future<Result> future = one.front().promise.get_future();
+    if (const Request& own = one.front().request; own.mask) {
+      try {
+        check_mask(*own.mask, own.frame.frame_width, own.frame.frame_height);
+      } catch (const std::invalid_argument& e) {  // it would fail the others of its batch
+        one.front().promise.set_exception(std::make_exception_ptr(Error(ErrorKind::BadSettings, e.what())));
+        return future;
+      }
+    }
     {
       const std::lock_guard<std::mutex> lock(mutex_);
       turns_.push(std::move(one));
@@ -295,7 +304,7 @@ class QueueEngine final : public Engine {
         const auto start = std::max(begun->start, last);
         last = TurnClock::now();
         batch.splice(batch.end(), begun->batch);
-        done_with_front();  // before the statistics: the next one may begin
+        done_with_front();  // before results are made of it: the next one may begin
         begun = nullptr;
         deliver(batch, frames, start);
       } catch (...) {

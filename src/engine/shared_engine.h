@@ -34,9 +34,9 @@ class EngineRegistry {
   // ::precision and ::trunk_precision are, and so is `id` (empty: none). The first one opens the engine in
   // its thread; who asks for the same meanwhile waits, and gets the same error where that fails. Throws as
   // Engine::open, and Error(BadSettings) where another caller holds an engine of that id (not empty) for
-  // another file, device, precision or number of threads. A caller that has moved on to another engine since
-  // does not count, even if it still holds the former one, as while a bundle takes another's place. caller:
-  // see new_caller().
+  // another file, device, precision (of either kind) or number of threads. A caller that has moved on to
+  // another engine since does not count, even if it still holds the former one, as while a bundle takes
+  // another's place. caller: see new_caller().
   std::shared_ptr<EngineShare> share(const EngineOptions& options, const std::string& id, uint64_t caller);
 
  private:

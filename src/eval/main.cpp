@@ -13,6 +13,7 @@
 #include <string>
 
 #include "src/bundle/bundle.h"
+#include "src/engine/device.h"
 #include "src/engine/failure.h"
 #include "src/error.h"
 #include "src/eval/evaluation.h"
@@ -105,8 +106,10 @@ void run(Options options) {
   cv::utils::logging::setLogLevel(cv::utils::logging::LOG_LEVEL_SILENT);
   if (options.threads > 0) at::set_num_threads(options.threads);
   const auto bundle = Bundle::open(options.model.empty() ? builtin_bundle_path() : options.model);
-  // Refuses devices that cannot be used, and bundles with tensors that belong nowhere.
-  const Framework framework(bundle, options.device, Precision::Auto, options.trunk_precision);
+  if (options.device != "auto" && resolve_device(options.device) != "cpu")
+    throw UsageError("--device " + options.device + ": measured is on the processor alone: cpu");
+  // Refuses bundles with tensors that belong nowhere.
+  const Framework framework(bundle, "cpu", Precision::Auto, options.trunk_precision);
   const size_t classes = bundle->info().classes.size();
   try {
     options.evaluation.labels = options.label_map.empty()
@@ -130,7 +133,7 @@ void run(Options options) {
   }
   report.bundle_path = bundle->path();
   report.input = options.input.path;
-  report.device = options.device;
+  report.device = "cpu";
   report.trunk_precision = to_string(options.trunk_precision);
   std::fputs(to_table(report).c_str(), stdout);
   if (json.wanted()) json.write(to_json(report).dump(1) + '\n');

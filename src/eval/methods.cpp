@@ -106,7 +106,7 @@ at::Tensor Methods::labels_at(const at::Tensor& frame, int64_t height, int64_t w
   const at::NoGradGuard no_grad;
   const BundleInfo& info = pipeline_.info();
   const at::Tensor logits = pipeline_.segmentation_logits(ops::normalised(frame, info.mean, info.deviation));
-  return at::upsample_bilinear2d(logits, {height, width}, true)
+  return at::upsample_bilinear2d(logits, {height, width}, pipeline_.logits_align_corners())
       .argmax(1)
       .to(at::kByte)
       .squeeze(0)

@@ -3,14 +3,12 @@
 
 #include <getopt.h>
 
-#include <charconv>
 #include <cmath>
 #include <functional>
 #include <limits>
 #include <map>
+#include <optional>
 #include <string_view>
-
-#include "src/error.h"
 
 namespace anomaly::eval {
 
@@ -29,9 +27,8 @@ std::vector<std::string> split(const std::string& text) {
 // The whole text as a number from low to high, whatever the locale.
 template <typename Number>
 Number number(const std::string& option, const std::string& text, Number low, Number high) {
-  Number value{};
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size() || !(value >= low && value <= high)) {
+  const std::optional<Number> value = number_of<Number>(text);
+  if (!value || !(*value >= low && *value <= high)) {
     const auto shown = [](Number bound) {
       std::string digits = std::to_string(bound);
       if (digits.find('.') != std::string::npos) digits.erase(digits.find_last_not_of('0') + 1);
@@ -42,7 +39,7 @@ Number number(const std::string& option, const std::string& text, Number low, Nu
                      (std::is_integral_v<Number> ? "whole number" : "number") + " from " + shown(low) +
                      " to " + shown(high));
   }
-  return value;
+  return *value;
 }
 
 std::array<int, 3> mask_values(const std::string& option, const std::string& text) {
@@ -67,16 +64,6 @@ Rect rectangle(const std::string& option, const std::string& text) {
   constexpr int kMost = 32768;
   return {number(option, parts[0], 0, kMost), number(option, parts[1], 0, kMost),
           number(option, parts[2], 1, kMost), number(option, parts[3], 1, kMost)};
-}
-
-// A name that the engine knows, its complaint with the option in front.
-template <typename Value>
-Value named(const std::string& option, Value (*parse)(const std::string&), const std::string& text) {
-  try {
-    return parse(text);
-  } catch (const Error& e) {
-    throw UsageError("--" + option + ": " + e.what());
-  }
 }
 
 // What an option does with its value; none takes no value.
@@ -210,7 +197,7 @@ What is measured
 
 With what, and where to
   --model BUNDLE           weights, a safetensors file (default: the built-in bundle)
-  --device DEVICE          as for anomaly-run (default: cpu)
+  --device DEVICE          cpu, or auto, which is the same here (default: cpu)
   --trunk-precision NAME   of the segmentation's trunk: same, or fp8, 8-bit numbers
                              (default: same)
   --threads N              threads to compute with (default: one a core)

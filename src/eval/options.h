@@ -7,7 +7,7 @@
 
 #include "src/eval/evaluation.h"
 #include "src/framework/settings.h"
-#include "src/tools/run_options.h"
+#include "src/tools/option_values.h"
 
 namespace anomaly::eval {
 

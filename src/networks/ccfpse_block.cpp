@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include <ATen/ops/sigmoid.h>
+
 #include "src/networks/fused_ops.h"
 
 namespace anomaly {
@@ -41,7 +43,7 @@ at::Tensor CcFpseBlock::gated(at::Tensor x, Conv& gate, const at::Tensor& featur
                               const at::Tensor& shortcut) {
   const at::Tensor gates = gate.forward(features);
   if (x.requires_grad() || !gate.frozen()) {
-    at::Tensor y = activate(x * gates, Activation::LeakyReLU);
+    at::Tensor y = activate(x * (gate.deferring() ? at::sigmoid(gates) : gates), Activation::LeakyReLU);
     if (norm) y = norm->forward(y);
     return shortcut.defined() ? y + shortcut : y;
   }

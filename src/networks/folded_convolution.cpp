@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "src/networks/folded_convolution.h"
 
+#include <algorithm>
 #include <mutex>
 #include <optional>
 #include <string_view>
@@ -90,23 +91,29 @@ at::Tensor& activate_in_place(at::Tensor& x, Activation activation) {
 class PackedWeights {
  public:
   PackedWeights(const at::Tensor& weight, const ConvolutionGeometry& geometry)
-      : geometry_(geometry), most_(weight.numel() > kMuch ? 1 : kMostSizes) {
+      : geometry_(geometry), most_(weight.numel() > kMuch ? 2 : kMostSizes) {
     packed_.emplace_back(std::vector<int64_t>(), weight.contiguous().to_mkldnn());
   }
 
   // Any thread.
   at::Tensor of(at::IntArrayRef input) {
     const std::lock_guard lock(mutex_);
-    for (const auto& [size, weight] : packed_)
-      if (input == size) return weight;
-    at::Tensor weight = pack(packed_.back().second.to_dense().to_mkldnn(), input);
-    if (packed_.size() >= most_ || packed_.front().first.empty()) packed_.erase(packed_.begin());
-    packed_.emplace_back(input.vec(), weight);
-    return weight;
+    const auto known = std::find_if(packed_.begin(), packed_.end(),
+                                    [&](const auto& packed) { return input == packed.first; });
+    if (known != packed_.end()) {
+      std::rotate(known, known + 1, packed_.end());
+    } else {
+      std::pair packed{input.vec(), pack(packed_.back().second.to_dense().to_mkldnn(), input)};
+      if (packed_.size() < most_ && !packed_.front().first.empty())
+        packed_.push_back(std::move(packed));
+      else
+        *std::rotate(packed_.begin(), packed_.begin() + 1, packed_.end()) = std::move(packed);
+    }
+    return packed_.back().second;
   }
 
  private:
-  static constexpr int64_t kMuch = 1 << 20;  // weights, of which one layout is kept
+  static constexpr int64_t kMuch = 1 << 20;  // weights, of which two layouts are kept
   static constexpr size_t kMostSizes = 4;
 
   at::Tensor pack(const at::Tensor& weight, at::IntArrayRef input) const {
@@ -118,7 +125,7 @@ class PackedWeights {
   const ConvolutionGeometry geometry_;
   const size_t most_;
   std::mutex mutex_;
-  // The size each is for (none: in no layout yet), the oldest first.
+  // The size each is for (none: in no layout yet), the one used last at the end.
   std::vector<std::pair<std::vector<int64_t>, at::Tensor>> packed_;
 };
 

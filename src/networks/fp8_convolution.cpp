@@ -3,15 +3,19 @@
 
 #include <algorithm>
 #include <optional>
+#include <string>
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/_scaled_mm.h>
 #include <ATen/ops/amax.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/mm.h>
+#include <ATen/ops/ones.h>
+#include <c10/util/Exception.h>
 
 #include "kernels/fp8_math.h"
 #include "kernels/fp8_patches.h"
+#include "src/error.h"
 #include "src/networks/channels_last.h"
 #include "src/networks/compute.h"
 
@@ -69,6 +73,22 @@ Fp8Convolution::Fp8Convolution(const at::Tensor& weight, const at::Tensor& bias,
   weight_ = rounded.to(device).t();
   scale_ = scale.t().contiguous().to(device);
   if (bias.defined()) bias_ = bias.to(device, at::kBFloat16);
+}
+
+void Fp8Convolution::require_products() {
+  const at::Device device = current_compute().device;
+  if (device.is_cpu()) return;
+  const auto bytes = at::TensorOptions(at::kByte).device(device);
+  const at::Tensor zeros = at::empty({kChannels, kChannels}, bytes).zero_().view(at::kFloat8_e4m3fn);
+  const at::Tensor scales = at::ones({kChannels, 1}, bytes.dtype(at::kFloat));
+  try {
+    at::_scaled_mm(zeros, zeros.t(), scales, scales.t(), std::nullopt, std::nullopt, at::kBFloat16, false);
+  } catch (const c10::Error& e) {
+    const std::string what = e.what_without_backtrace();
+    throw Error(ErrorKind::BadSettings,
+                "Trunk precision fp8: this LibTorch has no product of 8-bit numbers for " + device.str() +
+                    " (" + what.substr(0, what.find('\n')) + "). Use trunk precision same.");
+  }
 }
 
 at::Tensor Fp8Convolution::operator()(const at::Tensor& x) const {

@@ -14,6 +14,9 @@ namespace anomaly {
 
 class Fp8Convolution {
  public:
+  // Throws Error(BadSettings) where current_compute()'s device is a GPU that LibTorch has no such product
+  // for: it has them for a list of architectures.
+  static void require_products();
   // Whether a convolution can be computed so: 1x1 or 3x3, of one group, input and output channels in
   // multiples of 16 (cuBLASLt's rule).
   static bool fits(const at::Tensor& weight, const ConvolutionGeometry& geometry);

@@ -8,6 +8,7 @@
 #include "src/networks/compute.h"
 #include "src/networks/deeplabv3plus.h"
 #include "src/networks/dissimilarity_network.h"
+#include "src/networks/fp8_convolution.h"
 #include "src/networks/tensor_source.h"
 #include "src/networks/vgg_perceptual.h"
 
@@ -82,6 +83,7 @@ std::shared_ptr<SegmentationNetwork> segmentation_of(const Bundle& bundle) {
 }  // namespace
 
 std::shared_ptr<SegmentationNetwork> load_segmentation(const Bundle& bundle) {
+  if (current_compute().fp8_trunk) Fp8Convolution::require_products();
   const auto network = segmentation_of(bundle);
   if (current_compute().fp8_trunk && network->fp8_layers() == 0)
     throw Error(ErrorKind::BadSettings,

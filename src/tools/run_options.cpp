@@ -4,11 +4,8 @@
 #include <getopt.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <string_view>
-
-#include "src/error.h"
 
 namespace anomaly {
 namespace {
@@ -56,17 +53,8 @@ constexpr option kOptions[] = {
 
 constexpr int kMinSize = 32, kMaxSize = 8192, kMaxThreads = 1024;
 
-// The whole text as a number, whatever the locale.
-template <typename Number>
-std::optional<Number> number(std::string_view text) {
-  Number value{};
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (text.empty() || error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return value;
-}
-
 int integer(const std::string& name, const std::string& text, int low, int high) {
-  const auto value = number<int>(text);
+  const auto value = number_of<int>(text);
   if (!value || *value < low || *value > high)
     throw UsageError("--" + name + " " + text + ": expected a whole number from " + std::to_string(low) +
                      " to " + std::to_string(high));
@@ -82,7 +70,7 @@ std::array<double, 4> weights(const std::string& text) {
   std::string_view rest = text;
   for (size_t i = 0; i < out.size(); ++i) {
     const size_t comma = std::min(rest.find(','), rest.size());
-    const auto value = number<double>(rest.substr(0, comma));
+    const auto value = number_of<double>(rest.substr(0, comma));
     if (!value || !std::isfinite(*value) || *value < 0) fail();
     out[i] = *value;
     const bool last = i + 1 == out.size();
@@ -91,16 +79,6 @@ std::array<double, 4> weights(const std::string& text) {
   }
   if (std::all_of(out.begin(), out.end(), [](double w) { return w == 0; })) fail();
   return out;
-}
-
-// A name that the engine knows, its complaint with the option in front.
-template <typename Value>
-Value named(const std::string& option, Value (*parse)(const std::string&), const std::string& text) {
-  try {
-    return parse(text);
-  } catch (const Error& e) {
-    throw UsageError("--" + option + ": " + e.what());
-  }
 }
 
 // getopt_long leaves in `optopt` a short option's letter, a long one's number where it is known, else 0.
@@ -148,7 +126,7 @@ void apply(RunOptions& options, int which, const std::string& name, const std::s
       options.latent = named(name, latent_from_string, text);
       break;
     case kSeed: {
-      const auto seed = number<uint64_t>(text);
+      const auto seed = number_of<uint64_t>(text);
       if (!seed) throw UsageError("--seed " + text + ": expected a whole number from 0 to 2^64 - 1");
       options.seed = *seed;
       break;

@@ -5,19 +5,13 @@
 #include <array>
 #include <cstdint>
 #include <optional>
-#include <stdexcept>
 #include <string>
 #include <vector>
 
 #include "src/framework/settings.h"
+#include "src/tools/option_values.h"
 
 namespace anomaly {
-
-// A command line that cannot be understood. what(): one line that names the option.
-class UsageError : public std::runtime_error {
- public:
-  using std::runtime_error::runtime_error;
-};
 
 struct RunOptions {
   bool help = false, version = false, dump = false;

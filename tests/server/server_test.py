@@ -105,8 +105,8 @@ def probed(url, *options):
     if done.returncode:
         return done.stderr
     streams = json.loads(done.stdout)["streams"]
-    video = [(s["codec_name"], s["width"], s["height"], s["r_frame_rate"]) for s in streams if s["codec_type"] == "video"]
-    return equal((video, [s["codec_type"] for s in streams]), ([("h264", 160, 120, "25/1")], ["video", "data"]))
+    video = [(s["codec_name"], s["width"], s["height"]) for s in streams if s["codec_type"] == "video"]
+    return equal((video, [s["codec_type"] for s in streams]), ([("h264", 160, 120)], ["video", "data"]))
 
 
 def documents(url):
@@ -138,11 +138,13 @@ def in_step(url):
     video, documents_at = (
         sorted({(int.from_bytes(packet[4:8], "big") - begin[index]) % 2**32 for packet in client.packets[2 * index]})
         for index in (0, 1))
+    # At 25 frames a second of 90 kHz, whatever has been left out.
+    odd = [later - earlier for earlier, later in zip(video, video[1:]) if (later - earlier + 1) % 3600 > 2]
     both = [time for time in documents_at if video[0] <= time <= video[-1]]
     matched = [time for time in both if any(abs(time - other) <= 1 for other in video)]
     # A machine that is too slow to encode leaves frames out, of the one stream or of the other.
-    if len(both) < 20 or len(matched) < 0.8 * len(both):
-        return f"{len(matched)} of {len(both)}: {documents_at} and {video}"
+    if odd or len(both) < 20 or len(matched) < 0.8 * len(both):
+        return f"{odd}, {len(matched)} of {len(both)}: {documents_at} and {video}"
     return None
 
 
@@ -342,7 +344,7 @@ def main():
     with Server(PROGRAM, "--config", str(plain)) as server:
         url = server.urls["/d"]
         check("healthy before anybody watches", lambda: equal(server.get("/healthz"), (200, "ok\n")))
-        with_ffprobe("ffprobe over TCP: codec, size, rate, both streams", probed, url, "-rtsp_transport", "tcp")
+        with_ffprobe("ffprobe over TCP: codec, size, both streams", probed, url, "-rtsp_transport", "tcp")
         with_ffprobe("ffprobe over UDP", probed, url, "-rtsp_transport", "udp")
         check("anomalysource over UDP, decoded", decoded, url)
         check("documents, past the file's end", documents, url)
