@@ -13,6 +13,7 @@
 #include "src/networks/ccfpse_generator.h"
 #include "src/networks/deeplabv3plus.h"
 #include "src/networks/dissimilarity_network.h"
+#include "src/networks/folded_convolution.h"
 #include "src/networks/fused_ops.h"
 #include "src/networks/label_convolution.h"
 #include "src/networks/one_hot.h"
@@ -357,6 +358,29 @@ TEST(label_convolution_equals_that_of_the_one_hot_map) {
           CHECK((linear(labels) - plain).abs().max().item<double>() < 1e-5);
           CHECK((rectified(labels) - plain.relu()).abs().max().item<double>() < 1e-5);
         }
+}
+
+TEST(convolutions_of_many_sizes) {
+  const at::NoGradGuard no_grad;
+  at::manual_seed(8);
+  for (const int64_t groups : {1, 32})
+    for (const int stride : {1, 2}) {
+      const at::Tensor weight = at::randn({32, 32 / groups, 3, 3}), bias = at::randn({32});
+      const FoldedConvolution layer(weight, bias,
+                                    ConvolutionGeometry{.stride = stride, .padding = 1, .groups = groups},
+                                    Activation::None);
+      std::vector<at::Tensor> first;
+      for (int round = 0; round < 2; ++round)
+        for (int64_t i = 0; i < 6; ++i) {  // more than are laid out at a time
+          at::manual_seed(9 + i);
+          const at::Tensor x = channels_last(at::randn({1, 32, 9 + 4 * i, 33 - 5 * i})), y = layer(x);
+          CHECK(relative_error(y, at::conv2d(x, weight, bias, stride, 1, 1, groups)) < 1e-5);
+          if (round == 0)
+            first.push_back(y.clone());
+          else
+            CHECK(at::equal(y, first[static_cast<size_t>(i)]));
+        }
+    }
 }
 
 TEST(fused_ops_equal_plain_ones) {
