@@ -11,7 +11,7 @@ namespace anomaly {
 
 struct ContourStyle {
   float threshold = 0.5f;
-  int line = 1;  // pixels wide, at least 1
+  int line = 1;  // pixels wide, at least 1; an even one is drawn one wider, for it lies around its pixels
   int rim = 0;   // pixels on either side of the line, in a colour of their own; 0 = none
   uint8_t r = 255, g = 255, b = 255, rim_r = 0, rim_g = 0, rim_b = 0;
 };
