@@ -25,6 +25,14 @@ typedef struct {
 static GType client_threads_get_type(void);
 G_DEFINE_TYPE(ClientThreads, client_threads, GST_TYPE_RTSP_THREAD_POOL)
 
+/* Calls it in the context's thread, when that comes to its loop. */
+static void call_in(GMainContext* context, GSourceFunc function, GstRTSPClient* client) {
+  GSource* idle = g_idle_source_new();
+  g_source_set_callback(idle, function, g_object_ref(client), g_object_unref);
+  g_source_attach(idle, context);
+  g_source_unref(idle);
+}
+
 static GMutex gates;
 static GCond changed;
 static gboolean ended; /* under `gates` */
@@ -64,12 +72,8 @@ static gboolean close_client(gpointer client) {
 static void client_threads_configure(GstRTSPThreadPool* pool, GstRTSPThread* thread,
                                      GstRTSPContext* context) {
   (void)pool;
-  if (thread->type != GST_RTSP_THREAD_TYPE_CLIENT || !g_object_get_data(G_OBJECT(context->client), "refused"))
-    return;
-  GSource* idle = g_idle_source_new();
-  g_source_set_callback(idle, close_client, g_object_ref(context->client), g_object_unref);
-  g_source_attach(idle, thread->context);
-  g_source_unref(idle);
+  if (thread->type == GST_RTSP_THREAD_TYPE_CLIENT && g_object_get_data(G_OBJECT(context->client), "refused"))
+    call_in(thread->context, close_client, context->client);
 }
 
 static void client_threads_class_init(ClientThreadsClass* klass) {
@@ -120,14 +124,10 @@ static void on_answer(GstRTSPClient* client, GstRTSPContext* context, gpointer a
   (void)answer;
   (void)data;
   if (!g_atomic_int_get(asks_of(client))) return;
-  if (!current) {
+  if (current)
+    call_in(g_source_get_context(current), end_asking, client);
+  else
     end_asking(client);
-    return;
-  }
-  GSource* idle = g_idle_source_new();
-  g_source_set_callback(idle, end_asking, g_object_ref(client), g_object_unref);
-  g_source_attach(idle, g_source_get_context(current));
-  g_source_unref(idle);
 }
 
 static gboolean let_go(gpointer client) {
