@@ -16,9 +16,9 @@
 #include "src/error.h"
 #include "src/train/batches.h"
 #include "src/train/measures.h"
-#include "src/train/objects.h"
 #include "src/train/pipeline.h"
 #include "src/train/ranking.h"
+#include "src/train/test_composites.h"
 
 namespace anomaly::train {
 
@@ -112,14 +112,6 @@ void evaluate(const Session& session, const std::string& bundle_path, const std:
   const int height = pipeline.info().segmentation_height, width = pipeline.info().segmentation_width;
   Groups groups;
   const Dataset test = read_dataset_frames(session.data, config.test, 0, groups);
-  const auto objects = read_objects(session.data, config.objects, true);
-  std::vector<PastedObject> inanimate;
-  for (const PastedObject& object : objects)
-    if (!is_animal(object.category)) inanimate.push_back(object);
-  std::vector<PastedObject> left_out;
-  if (!config.objects.held_out_categories.empty())
-    left_out = read_objects(session.data, config.objects, true, ObjectKind::LeftOut);
-
   Json json = Json::object({{"frames", static_cast<int64_t>(test.training.size())}});
   measure_segmentation(pipeline, config, test, groups, {height, width}, "", json);
   if (!test.training.empty())
@@ -136,27 +128,18 @@ void evaluate(const Session& session, const std::string& bundle_path, const std:
 
   int64_t alarms = 0, normal_pixels = 0, frames_with_alarm = 0;
   cv::Mat sheet;
-  for (const auto& [title, chosen] : {std::pair{"composites, all held-out objects", &objects},
-                                      {"composites, no animals", &inanimate},
-                                      {"composites, categories left out of training", &left_out}}) {
-    if (chosen->empty()) continue;
+  bool first = true;
+  for (const CompositeSet& set : read_composite_sets(session)) {
     std::map<std::string, Ranking> rankings;
     int64_t anomalous = 0, found = 0, composites = 0, noticed = 0;  // pixels; frames
     for (size_t i = 0; i < test.training.size(); ++i) {
-      const Frame& source = test.training[i];
-      cv::Mat rgb, truth, mask = cv::Mat::zeros(height, width, CV_8UC1);
-      cv::resize(source.rgb, rgb, {width, height}, 0, 0, cv::INTER_CUBIC);
-      cv::resize(source.groups, truth, {width, height}, 0, 0, cv::INTER_NEAREST_EXACT);
-      Random random({config.seed, 7, i});
-      const int64_t count = 1 + random.below(2);
-      for (int64_t k = 0; k < count; ++k)
-        paste((*chosen)[static_cast<size_t>(random.below(static_cast<int64_t>(chosen->size())))],
-              PasteOptions{}, random, rgb, mask);
-      mask.setTo(255, (truth == Groups::kIgnore) & (mask == 0));
+      TestComposite composite =
+          make_test_composite(test.training[i], set.objects, config.seed, i, height, width);
+      const at::Tensor frame = pipeline.frame(composite.rgb);
       const at::Tensor target =
-          pipeline.at_map_size(at::from_blob(mask.data, {height, width}, at::kByte).clone());
+          pipeline.at_map_size(at::from_blob(composite.mask.data, {height, width}, at::kByte).clone());
       at::Tensor synthesis;
-      const Scores scores = score_frame(pipeline, pipeline.frame(rgb), &synthesis);
+      const Scores scores = score_frame(pipeline, frame, &synthesis);
       if (scores.count("synboost")) {
         const at::Tensor truth_map = target.eq(1);
         const int64_t hits =
@@ -168,17 +151,17 @@ void evaluate(const Session& session, const std::string& bundle_path, const std:
         noticed += hits > 0;
       }
       for (const auto& [method, map] : scores) rankings[method].add(map, target);
-      if (chosen == &objects && i % (test.training.size() / 10 + 1) == 0 && scores.count("synboost")) {
+      if (first && i % (test.training.size() / 10 + 1) == 0 && scores.count("synboost")) {
         cv::Mat row;
         cv::hconcat(
-            std::vector<cv::Mat>{colour(pipeline.at_map_size(pipeline.frame(rgb))), colour(synthesis),
+            std::vector<cv::Mat>{colour(pipeline.at_map_size(frame)), colour(synthesis),
                                  grey(scores.at("softmax-entropy")), grey(scores.at("perceptual-difference")),
                                  grey(scores.at("synboost")), grey(target.eq(1))},
             row);
         sheet.push_back(row);
       }
     }
-    std::printf("\n%s\n%-24s %8s %8s %8s\n", title, "method", "AP", "FPR95", "AUROC");
+    std::printf("\n%s\n%-24s %8s %8s %8s\n", set.title.c_str(), "method", "AP", "FPR95", "AUROC");
     Json table = Json::object();
     for (auto& [method, ranking] : rankings) {
       const RankingMeasures measures = ranking.measure();
@@ -195,7 +178,8 @@ void evaluate(const Session& session, const std::string& bundle_path, const std:
       table.set("composites_with_hit", frames);
     }
     std::fflush(stdout);
-    json.set(title, table);
+    json.set(set.title, table);
+    first = false;
   }
   if (!sheet.empty()) {
     cv::cvtColor(sheet, sheet, cv::COLOR_RGB2BGR);

@@ -17,6 +17,7 @@
 #include "src/train/calibrate.h"
 #include "src/train/evaluate.h"
 #include "src/train/session.h"
+#include "src/train/test_composites.h"
 
 namespace {
 
@@ -28,6 +29,7 @@ constexpr const char* kUsage =
     "usage: anomaly-train --config FILE --data DIR --work DIR [options] STAGE...\n"
     "       anomaly-train --config FILE --data DIR --work DIR --evaluate BUNDLE [--trunk-precision NAME]\n"
     "                     [--json FILE]\n"
+    "       anomaly-train --config FILE --data DIR --write-composites FOLDER\n"
     "       anomaly-train --calibrate BUNDLE --data DIR [--bundle FILE]\n"
     "       anomaly-train --adapt BUNDLE --data DIR --bundle FILE [--steps N] [--json FILE]\n"
     "\n"
@@ -49,6 +51,9 @@ constexpr const char* kUsage =
     "  --trunk-precision same|fp8\n"
     "                     of the segmentation's trunk that --evaluate measures (default: same)\n"
     "  --json FILE        the measures as JSON too\n"
+    "  --write-composites FOLDER\n"
+    "                     writes the composites that --evaluate measures, with their masks, for "
+    "anomaly-eval\n"
     "  --calibrate BUNDLE measures the bounds that normalization fixed needs on the pictures of ordinary\n"
     "                     streets in DIR, and writes the bundle with them (to --bundle, else in its place)\n"
     "  --adapt BUNDLE     fits a compact bundle to a camera: DIR holds ordinary frames of it, without "
@@ -57,7 +62,7 @@ constexpr const char* kUsage =
     "  --steps N          of --adapt (default 300)\n";
 
 struct Options {
-  std::string config, data, work, bundle, evaluate, json, calibrate, adapt;
+  std::string config, data, work, bundle, evaluate, json, composites, calibrate, adapt;
   std::vector<std::string> start;
   int threads = 0;
   int64_t stop_after = 0, steps = 300;
@@ -96,6 +101,8 @@ Options parse(int argc, char** argv) {
       options.bundle = value();
     else if (argument == "--evaluate")
       options.evaluate = value();
+    else if (argument == "--write-composites")
+      options.composites = value();
     else if (argument == "--trunk-precision")
       options.trunk = anomaly::trunk_precision_from_string(value());
     else if (argument == "--calibrate")
@@ -123,6 +130,12 @@ Options parse(int argc, char** argv) {
   if (!options.adapt.empty()) {
     if (options.data.empty() || options.bundle.empty() || !options.stages.empty())
       throw Error(ErrorKind::BadSettings, "--adapt needs --data and --bundle, and no stages; see --help");
+    return options;
+  }
+  if (!options.composites.empty()) {
+    if (options.config.empty() || options.data.empty() || !options.stages.empty())
+      throw Error(ErrorKind::BadSettings,
+                  "--write-composites needs --config and --data, and no stages; see --help");
     return options;
   }
   if (options.config.empty() || options.data.empty() || options.work.empty() ||
@@ -176,6 +189,10 @@ int run(const Options& options) {
   session.partial = options.partial;
   session.stop_after = options.stop_after;
   session.start = options.start;
+  if (!options.composites.empty()) {
+    anomaly::train::write_test_composites(session, options.composites);
+    return 0;
+  }
   std::filesystem::create_directories(session.work);
   if (!options.evaluate.empty()) {
     anomaly::train::evaluate(session, options.evaluate, options.json, options.trunk);

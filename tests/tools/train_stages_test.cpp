@@ -26,6 +26,7 @@
 #include "src/train/ranking.h"
 #include "src/train/session.h"
 #include "src/train/statistics.h"
+#include "src/train/test_composites.h"
 #include "tests/check.h"
 #include "tests/tools/drawn_data.h"
 
@@ -117,6 +118,33 @@ TEST(every_stage_runs_and_the_bundle_serves) {
   CHECK_EQ(measures.at("frames").as_int(), 6);
   CHECK(measures.at("composites, all held-out objects").find("synboost") != nullptr);
   CHECK(measures.find("label_agreement") == nullptr);
+}
+
+TEST(the_evaluations_composites_are_written_with_their_masks) {
+  const Aside aside;
+  const DrawnData data;
+  Session session = data.session("work");
+  const std::string folder = session.work + "/composites";
+  write_test_composites(session, folder);
+  int pictures = 0;
+  int64_t anomalous = 0;
+  for (const auto& entry : fs::directory_iterator(folder + "/held-out/images")) {
+    const cv::Mat picture = cv::imread(entry.path().string());
+    const cv::Mat mask =
+        cv::imread(folder + "/held-out/masks/" + entry.path().filename().string(), cv::IMREAD_GRAYSCALE);
+    CHECK_EQ(picture.rows, session.config.segmentation_size[0]);
+    CHECK_EQ(picture.cols, session.config.segmentation_size[1]);
+    CHECK(mask.size() == picture.size());
+    CHECK_EQ(cv::countNonZero((mask != 0) & (mask != 1) & (mask != 255)), 0);
+    anomalous += cv::countNonZero(mask == 1);
+    ++pictures;
+  }
+  CHECK_EQ(pictures, 6);
+  CHECK(anomalous > 0);
+  std::ofstream(session.work + "/file") << "not a folder";
+  CHECK_THROWS(write_test_composites(session, session.work + "/file"), Error, "file");
+  session.config.test.images.clear();
+  CHECK_THROWS(write_test_composites(session, folder), Error, "\"test\"");
 }
 
 TEST(a_trunk_of_8_bits_is_evaluated_beside_the_plain_one) {
