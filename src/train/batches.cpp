@@ -34,7 +34,7 @@ at::Tensor maps_to_tensor(const std::vector<cv::Mat>& maps) {
 at::Tensor normalised(const at::Tensor& pictures) {
   static const at::Tensor mean = at::tensor({0.485f, 0.456f, 0.406f}).view({1, 3, 1, 1});
   static const at::Tensor deviation = at::tensor({0.229f, 0.224f, 0.225f}).view({1, 3, 1, 1});
-  return (pictures - mean) / deviation;
+  return (pictures - mean.to(pictures.device())) / deviation.to(pictures.device());
 }
 
 std::vector<cv::Mat> tensor_to_pictures(const at::Tensor& tensor) {

@@ -62,6 +62,8 @@ void write_bundle(const Session& session, const std::string& path, const std::ve
     if (!architecture)
       throw Error(ErrorKind::BadSettings, "the configuration has no network \"" + source.network + "\"");
     info.architecture.set(source.network, *architecture);
+    if (source.stage != "segmentation" && source.network != "generator")  // the encoder's stage is the same
+      check_upstream(session, source.stage);
     for (const auto& [key, tensor] :
          read_stage(session.checkpoint(source.stage), source.prefix, !session.partial))
       tensors.emplace_back(source.network + "." + key, tensor.dim() >= 2 ? tensor.to(at::kHalf) : tensor);

@@ -15,6 +15,7 @@
 #include "src/train/bundle_writer.h"
 #include "src/train/composites.h"
 #include "src/train/network_setup.h"
+#include "src/train/preview.h"
 #include "src/train/progress.h"
 #include "src/train/sample_pool.h"
 #include "src/train/session.h"
@@ -46,6 +47,7 @@ void train(Session& session, const std::string& name) {
   if (!start_from_bundle(session, name, *network))
     for (const auto& [from, to] : {std::pair{"half.", "layers.0."}, std::pair{"quarter.", "layers.1."}})
       start_from(strip_prefix(from, trunk), strip_prefix(to, named_tensors(*network->image_encoder())));
+  network->to(session.device);
   const int64_t hard_negatives = stage.int_or("hard_negatives", 0);
   if (hard_negatives < 0 || hard_negatives > 100000)
     throw Error(ErrorKind::BadSettings, "stage " + name + ": hard_negatives must be 0 to 100000");
@@ -79,7 +81,8 @@ void train(Session& session, const std::string& name) {
       hard_negatives > 0
           ? std::max<int64_t>(1, static_cast<int64_t>(0.5 * static_cast<double>(state.steps())))
           : state.steps();
-  Progress progress(name, state.first_step(), state.steps(), state.batch(), session.work + "/losses.csv");
+  Progress progress(name, state.first_step(), state.steps(), state.batch(), session.work + "/losses.csv",
+                    state.end_step());
   for (int64_t start = state.first_step(); start < state.end_step();) {
     if (start >= mine_at) {
       if (mined[0].item<int64_t>() < 0) {
@@ -98,9 +101,9 @@ void train(Session& session, const std::string& name) {
     Prefetch<DissimilarityBatch> batches(batch_of, start, end);
     network->train();
     for (int64_t step = start; step < end; ++step) {
-      const DissimilarityBatch batch = batches.take();
-      const at::Tensor logits = network(batch.frame, batch.synthesis, batch.labels, batch.maps);
-      const at::Tensor loss = at::cross_entropy_loss(logits, batch.target, weights, at::Reduction::Mean, 255);
+      const DissimilarityBatch batch = batches.take().to(session.device);
+      const at::Tensor loss = at::cross_entropy_loss(logits_of(network, batch), batch.target,
+                                                     weights.to(session.device), at::Reduction::Mean, 255);
       loss.backward();
       progress.step(step, loss.item<double>());
       const bool saved = state.advance(step), epoch_over = (step + 1) % epoch == 0;
@@ -113,7 +116,7 @@ void train(Session& session, const std::string& name) {
       std::printf("%s step %lld: average precision %.4f, loss %.4f on held-out composites\n", name.c_str(),
                   static_cast<long long>(step) + 1, measures.average_precision, measures.loss);
       std::fflush(stdout);
-      if (saved) write_preview(session.work + "/" + name + ".png", averaged, validation);
+      if (saved) write_preview(session, name, step + 1, sample_sheet(averaged, validation));
     }
     start = end;
   }

@@ -114,7 +114,15 @@ at::Tensor learn(const std::vector<Scored>& all) {
   return normalised_weights().detach();
 }
 
-void report_learned(const std::vector<Scored>& all) {
+Json told(const std::array<double, 4>& weights, const RankingMeasures& measures) {
+  Json list = Json::array();
+  for (const double weight : weights) list.push(weight);
+  return Json::object(
+      {{"weights", list}, {"average_precision", measures.average_precision}, {"fpr95", measures.fpr95}});
+}
+
+// Prints it; returns what is told of it.
+Json report_learned(const std::vector<Scored>& all) {
   const at::Tensor weights = learn(all);
   Ranking ranking;
   for (const Scored& scored : all) ranking.add(margin(scored, weights), scored.target);
@@ -122,6 +130,9 @@ void report_learned(const std::vector<Scored>& all) {
   std::printf("ensemble, learned: weights %.3f %.3f %.3f %.3f; average precision %.4f, FPR95 %.4f\n",
               weights[0].item<double>(), weights[1].item<double>(), weights[2].item<double>(),
               weights[3].item<double>(), measures.average_precision, measures.fpr95);
+  std::array<double, 4> values{};
+  for (int64_t i = 0; i < 4; ++i) values[static_cast<size_t>(i)] = weights[i].item<double>();
+  return told(values, measures);
 }
 
 }  // namespace
@@ -154,6 +165,13 @@ void finish_ensemble(Session& session, const std::string& bundle_path) {
   for (int64_t i = 0; i < count; ++i)
     scored.push_back(score(pipeline, make_sample(held_out, pipeline, cutouts, composites, 6, i)));
 
+  const bool anomalous = std::any_of(scored.begin(), scored.end(),
+                                     [](const Scored& one) { return one.target.eq(1).any().item<bool>(); });
+  if (!anomalous)
+    throw Error(
+        ErrorKind::BadSettings,
+        "stage ensemble: no held-out composite has an anomaly in it, so nothing can be searched: give the "
+        "configuration \"objects\" with pictures held out, or the stage dissimilarity \"shapes\" above 0");
   Calibration calibration;
   calibration.ensemble = search(scored, criterion);
   const RankingMeasures chosen = measure(scored, calibration.ensemble);
@@ -162,7 +180,7 @@ void finish_ensemble(Session& session, const std::string& bundle_path) {
       calibration.ensemble[0], calibration.ensemble[1], calibration.ensemble[2], calibration.ensemble[3],
       chosen.average_precision, chosen.fpr95);
 
-  report_learned(scored);
+  const Json learned = report_learned(scored);
 
   // Held-out frames as they are: what scores high there is a false alarm.
   std::vector<float> normal;
@@ -194,7 +212,9 @@ void finish_ensemble(Session& session, const std::string& bundle_path) {
   calibration.threshold = std::min(1.0, std::ceil(static_cast<double>(*place) * 1000) / 1000);
   std::printf("ensemble: threshold %.3f, at or over which %.3f %% of the pixels of %lld normal frames lie\n",
               calibration.threshold, 100 * rate, static_cast<long long>(frames));
-  calibration.measured = Json::object({{"false_positive_rate", rate}});
+  calibration.measured = Json::object({{"false_positive_rate", rate},
+                                       {"ensemble", told(calibration.ensemble, chosen)},
+                                       {"ensemble_learned", learned}});
   write_bundle(session, bundle_path, networks, calibration);
   std::printf("wrote %s\n", bundle_path.c_str());
 }

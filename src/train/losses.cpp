@@ -29,6 +29,7 @@ GroupLoss::GroupLoss(const std::vector<std::vector<int>>& groups, const std::vec
 
 at::Tensor GroupLoss::operator()(const at::Tensor& logits, const at::Tensor& targets) const {
   const int64_t groups = members_.size(0);
+  const at::Tensor all_members = members_.to(logits.device()), all_weights = weights_.to(logits.device());
   const at::Tensor probabilities = logits.contiguous().softmax(1).flatten(2);
   const at::Tensor zero = at::zeros({}, logits.options().requires_grad(false));
   at::Tensor entropy = zero, weight = zero, overlap = zero;
@@ -39,9 +40,9 @@ at::Tensor GroupLoss::operator()(const at::Tensor& logits, const at::Tensor& tar
     if (shown.numel() == 0) continue;
     const at::Tensor truth = (target == shown.unsqueeze(1)).to(at::kFloat);  // groups shown x pixels
     const at::Tensor counted = truth.sum(0);
-    const at::Tensor of_group = at::matmul(members_.index_select(0, shown), probabilities[n]) * counted;
+    const at::Tensor of_group = at::matmul(all_members.index_select(0, shown), probabilities[n]) * counted;
     const at::Tensor of_truth = of_group * truth;
-    const at::Tensor pixel_weight = at::matmul(weights_.index_select(0, shown), truth);
+    const at::Tensor pixel_weight = at::matmul(all_weights.index_select(0, shown), truth);
     const at::Tensor surprise = of_truth.sum(0).clamp_min(kLeastProbability).log();
     entropy = entropy - (surprise * pixel_weight).sum();
     weight = weight + pixel_weight.sum();

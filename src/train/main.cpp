@@ -12,7 +12,9 @@
 #include <utility>
 #include <vector>
 
+#include "src/engine/device.h"
 #include "src/error.h"
+#include "src/networks/compute.h"
 #include "src/train/adapt.h"
 #include "src/train/calibrate.h"
 #include "src/train/evaluate.h"
@@ -40,6 +42,8 @@ constexpr const char* kUsage =
     "  --config FILE      the training configuration (models/compact.json)\n"
     "  --data DIR         the folder that the configuration's data folders are in\n"
     "  --work DIR         for checkpoints, losses.csv and preview pictures\n"
+    "  --device cpu|cuda|cuda:N\n"
+    "                     where the stages' networks learn (default: cpu)\n"
     "  --threads N        (default: what the machine has)\n"
     "  --stop-after N     leave each stage after N steps; a later run resumes\n"
     "  --partial          build on stages that are not complete\n"
@@ -62,6 +66,7 @@ constexpr const char* kUsage =
     "  --steps N          of --adapt (default 300)\n";
 
 struct Options {
+  std::string device = "cpu";
   std::string config, data, work, bundle, evaluate, json, composites, calibrate, adapt;
   std::vector<std::string> start;
   int threads = 0;
@@ -93,6 +98,8 @@ Options parse(int argc, char** argv) {
       options.data = value();
     else if (argument == "--work")
       options.work = value();
+    else if (argument == "--device")
+      options.device = value();
     else if (argument == "--threads")
       options.threads = static_cast<int>(number(argument, value()));
     else if (argument == "--stop-after")
@@ -166,6 +173,10 @@ int run(const Options& options) {
     for (const auto& entry : known) found = found || entry.first == stage;
     if (!found) throw Error(ErrorKind::BadSettings, stage + ": no such stage; see --help");
   }
+  const at::Device device =
+      anomaly::compute_on(anomaly::resolve_device(options.device), anomaly::Precision::Auto).device;
+  if (options.stages.empty() && options.device != "cpu")
+    throw Error(ErrorKind::BadSettings, "--device is for stages: everything else runs on the CPU");
   if (options.threads > 0) at::set_num_threads(options.threads);
   if (!options.calibrate.empty()) {
     anomaly::train::calibrate(options.calibrate, options.data,
@@ -186,6 +197,7 @@ int run(const Options& options) {
   session.config = anomaly::train::Config::read(options.config);
   session.data = options.data;
   session.work = options.work;
+  session.device = device;
   session.partial = options.partial;
   session.stop_after = options.stop_after;
   session.start = options.start;

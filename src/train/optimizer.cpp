@@ -17,7 +17,7 @@ Adam::Adam(std::vector<at::Tensor> parameters, const AdamOptions& options)
   for (const at::Tensor& parameter : parameters_) {
     first_.push_back(at::zeros_like(parameter));
     second_.push_back(at::zeros_like(parameter));
-    steps_.push_back(at::zeros({}, at::kFloat));
+    steps_.push_back(at::zeros({}, parameter.options().dtype(at::kFloat).requires_grad(false)));
   }
 }
 

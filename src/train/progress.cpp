@@ -6,11 +6,13 @@
 
 namespace anomaly::train {
 
-Progress::Progress(std::string stage, int64_t first_step, int64_t steps, int64_t batch, std::string csv_path)
+Progress::Progress(std::string stage, int64_t first_step, int64_t steps, int64_t batch, std::string csv_path,
+                   int64_t end_step)
     : stage_(std::move(stage)),
       csv_path_(std::move(csv_path)),
       first_step_(first_step),
       steps_(steps),
+      end_step_(end_step > 0 ? end_step : steps),
       batch_(batch),
       start_(Clock::now()),
       last_line_(start_) {}
@@ -20,7 +22,7 @@ void Progress::step(int64_t step, double loss) {
   ++counted_;
   const auto now = Clock::now();
   const int64_t done = step + 1;
-  if (now - last_line_ < std::chrono::seconds(10) && done != steps_) return;
+  if (now - last_line_ < std::chrono::seconds(10) && done != end_step_) return;
   last_line_ = now;
   const double seconds = std::chrono::duration<double>(now - start_).count();
   const double per_step = seconds / static_cast<double>(done - first_step_);
@@ -35,6 +37,7 @@ void Progress::step(int64_t step, double loss) {
   std::fflush(stdout);
   if (csv_path_.empty()) return;
   std::ofstream csv(csv_path_, std::ios::app);
+  if (csv.tellp() == 0) csv << "stage,step,loss\n";
   csv << stage_ << ',' << done << ',' << smooth_loss_ << '\n';
 }
 

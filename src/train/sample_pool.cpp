@@ -6,7 +6,6 @@
 #include <ATen/ops/stack.h>
 
 #include <algorithm>
-#include <opencv2/imgcodecs.hpp>
 #include <opencv2/imgproc.hpp>
 
 #include "src/train/batches.h"
@@ -20,6 +19,14 @@ namespace {
 constexpr uint64_t kTrainingStream = 3, kNegativeStream = 8;
 
 }  // namespace
+
+DissimilarityBatch DissimilarityBatch::to(const at::Device& device) const {
+  return {frame.to(device), synthesis.to(device), labels.to(device), maps.to(device), target.to(device)};
+}
+
+at::Tensor logits_of(CompactDissimilarity& network, const DissimilarityBatch& batch) {
+  return network(batch.frame, batch.synthesis, batch.labels, batch.maps);
+}
 
 DissimilarityBatch make_batch(const std::vector<DissimilaritySample>& pool, const std::vector<size_t>& chosen,
                               const std::vector<bool>& mirrored) {
@@ -73,7 +80,7 @@ PoolMeasures measure_pool(CompactDissimilarity& network, const std::vector<Dissi
   double loss = 0;
   for (size_t i = 0; i < pool.size(); ++i) {
     const DissimilarityBatch batch = make_batch(pool, {i}, {false});
-    const at::Tensor logits = network(batch.frame, batch.synthesis, batch.labels, batch.maps);
+    const at::Tensor logits = logits_of(network, batch);
     loss += at::cross_entropy_loss(logits, batch.target, weights, at::Reduction::Mean, 255).item<double>();
     ranking.add(logits.softmax(1).select(1, 1).squeeze(0), pool[i].target);
   }
@@ -92,12 +99,10 @@ std::vector<int64_t> find_hard_negatives(const Session& session, const Pipeline&
   std::vector<std::pair<double, int64_t>> found;
   Progress progress("hard negatives", 0, candidates, 1, "");
   for (int64_t i = 0; i < candidates; ++i) {
-    const DissimilarityBatch batch = make_batch({make_negative(session, pipeline, i)}, {0}, {false});
-    const at::Tensor scores = network(batch.frame, batch.synthesis, batch.labels, batch.maps)
-                                  .softmax(1)
-                                  .select(1, 1)
-                                  .mul(batch.target.eq(0))
-                                  .flatten();
+    const DissimilarityBatch batch =
+        make_batch({make_negative(session, pipeline, i)}, {0}, {false}).to(session.device);
+    const at::Tensor scores =
+        logits_of(network, batch).softmax(1).select(1, 1).mul(batch.target.eq(0)).flatten();
     const auto highest = scores.topk(std::max<int64_t>(1, scores.numel() / 100));
     found.emplace_back(-std::get<0>(highest).mean().item<double>(), i);
     progress.step(i, 0);
@@ -109,14 +114,12 @@ std::vector<int64_t> find_hard_negatives(const Session& session, const Pipeline&
   return indices;
 }
 
-void write_preview(const std::string& path, CompactDissimilarity& network,
-                   const std::vector<DissimilaritySample>& pool) {
+cv::Mat sample_sheet(CompactDissimilarity& network, const std::vector<DissimilaritySample>& pool) {
   const at::NoGradGuard no_grad;
   cv::Mat sheet;
   for (size_t i = 0; i < std::min<size_t>(8, pool.size()); ++i) {
     const DissimilarityBatch batch = make_batch(pool, {i}, {false});
-    const at::Tensor score =
-        network(batch.frame, batch.synthesis, batch.labels, batch.maps).softmax(1).select(1, 1).squeeze(0);
+    const at::Tensor score = logits_of(network, batch).softmax(1).select(1, 1).squeeze(0);
     const auto grey = [](const at::Tensor& map) {  // h x w in [0, 1]
       return tensor_to_pictures(map.unsqueeze(0).unsqueeze(0).expand({1, 3, -1, -1})).at(0);
     };
@@ -131,8 +134,7 @@ void write_preview(const std::string& path, CompactDissimilarity& network,
                 row);
     sheet.push_back(row);
   }
-  cv::cvtColor(sheet, sheet, cv::COLOR_RGB2BGR);
-  cv::imwrite(path, sheet);
+  return sheet;
 }
 
 }  // namespace anomaly::train

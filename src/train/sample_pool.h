@@ -14,7 +14,10 @@ struct DissimilarityBatch {
   at::Tensor labels;            // N x h x w train ids, uint8
   at::Tensor maps;              // N x 3 x h x w in [0, 1]
   at::Tensor target;            // N x h x w: 0, 1 or 255 to ignore, int64
+  DissimilarityBatch to(const at::Device& device) const;
 };
+// The network's logits, N x 2 x h x w, where the network is.
+at::Tensor logits_of(CompactDissimilarity& network, const DissimilarityBatch& batch);
 
 // The samples `chosen`, those with `mirrored` set left to right.
 DissimilarityBatch make_batch(const std::vector<DissimilaritySample>& pool, const std::vector<size_t>& chosen,
@@ -44,8 +47,7 @@ std::vector<int64_t> find_hard_negatives(const Session& session, const Pipeline&
 // Sample `index` of those candidates.
 DissimilaritySample make_negative(const Session& session, const Pipeline& pipeline, int64_t index);
 
-// A picture with a row a sample: frame, synthesis, entropy, perceptual difference, score, truth.
-void write_preview(const std::string& path, CompactDissimilarity& network,
-                   const std::vector<DissimilaritySample>& pool);
+// R G B, a row for each of the first samples: frame, synthesis, entropy, perceptual difference, score, truth.
+cv::Mat sample_sheet(CompactDissimilarity& network, const std::vector<DissimilaritySample>& pool);
 
 }  // namespace anomaly::train

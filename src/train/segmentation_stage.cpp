@@ -15,6 +15,7 @@
 #include "src/train/losses.h"
 #include "src/train/measures.h"
 #include "src/train/network_setup.h"
+#include "src/train/preview.h"
 #include "src/train/progress.h"
 #include "src/train/session.h"
 #include "src/train/stage_loop.h"
@@ -180,6 +181,7 @@ void train_segmentation(Session& session) {
   seed_weights(session.config.seed);
   CompactSegmentation network(options);
   start_from_bundle(session, "segmentation", *network);
+  network->to(session.device);
   StageState state(session, "segmentation", architecture, *network);
   if (state.complete()) {
     std::printf("segmentation: complete\n");
@@ -191,19 +193,39 @@ void train_segmentation(Session& session) {
       [&](int64_t step) { return make_batch(session, settings, weights, state.batch(), step); },
       state.first_step(), state.end_step());
   Progress progress("segmentation", state.first_step(), state.steps(), state.batch(),
-                    session.work + "/losses.csv");
+                    session.work + "/losses.csv", state.end_step());
   network->train();
   const auto forward = [&](const at::Tensor& pictures) {
     if (!settings.half) return network(pictures);
-    at::autocast::set_autocast_dtype(at::kCPU, at::kBFloat16);
-    at::autocast::set_autocast_enabled(at::kCPU, true);
+    at::autocast::set_autocast_dtype(session.device.type(), at::kBFloat16);
+    at::autocast::set_autocast_enabled(session.device.type(), true);
     at::Tensor logits = network(pictures).to(at::kFloat);
-    at::autocast::set_autocast_enabled(at::kCPU, false);
+    at::autocast::set_autocast_enabled(session.device.type(), false);
     at::autocast::clear_cache();
     return logits;
   };
+  // Of the averaged weights, folded as the framework folds them, on the CPU.
+  const auto report = [&](int64_t steps) {
+    CompactSegmentation averaged(options);
+    copy_tensors(state.average(), named_tensors(*averaged));
+    to_inference(*averaged);
+    const Segmenter segmenter{[&](const at::Tensor& image) { return averaged(image); },
+                              options.align_corners};
+    for (const Dataset& dataset : session.datasets) {
+      if (dataset.config.segmentation_share() <= 0 || dataset.held_out.empty()) continue;
+      std::printf("segmentation step %lld: mean IoU %.3f on held-out frames of %s\n",
+                  static_cast<long long>(steps),
+                  mean_iou(segmenter, dataset.config, dataset.held_out, session.groups,
+                           session.config.segmentation_size),
+                  dataset.config.name.c_str());
+    }
+    const cv::Mat sheet = segmentation_sheet(session, segmenter, session.config.segmentation_size);
+    if (!sheet.empty()) write_preview(session, "segmentation", steps, sheet);
+    std::fflush(stdout);
+  };
   for (int64_t step = state.first_step(); step < state.end_step(); ++step) {
-    const CropBatch batch = batches.take();
+    CropBatch batch = batches.take();
+    batch = {batch.pictures.to(session.device), batch.targets.to(session.device)};
     const at::Tensor logits = forward(batch.pictures);
     const at::Tensor loss =
         loss_of(at::upsample_bilinear2d(logits, batch.targets.sizes().slice(1), options.align_corners),
@@ -211,32 +233,21 @@ void train_segmentation(Session& session) {
     loss.backward();
     progress.step(step, loss.item<double>());
     const bool saved = state.advance(step);
-    if (step + 1 == state.steps() && settings.statistics > 0) {
-      CompactSegmentation averaged(options);
-      copy_tensors(state.average(), named_tensors(*averaged));
-      to_channels_last(*averaged);
-      measure_statistics(*averaged, settings.statistics, [&](int64_t i) {
-        averaged(plain_batch(session,
-                             settings.geometries[static_cast<size_t>(i) % settings.geometries.size()],
-                             state.batch(), i));
-      });
-      state.replace_average(named_tensors(*averaged));
-    }
-    if (!saved || ((step + 1) % settings.measure_every != 0 && step + 1 != state.steps())) continue;
+    if (saved && step + 1 != state.steps() && (step + 1) % settings.measure_every == 0) report(step + 1);
+  }
+  if (state.waits_for_finish()) {
     CompactSegmentation averaged(options);
     copy_tensors(state.average(), named_tensors(*averaged));
-    to_inference(*averaged);
-    for (const Dataset& dataset : session.datasets) {
-      if (dataset.config.segmentation_share() <= 0 || dataset.held_out.empty()) continue;
-      std::printf(
-          "segmentation step %lld: mean IoU %.3f on held-out frames of %s\n",
-          static_cast<long long>(step) + 1,
-          mean_iou({[&](const at::Tensor& image) { return averaged(image); }, options.align_corners},
-                   dataset.config, dataset.held_out, session.groups, session.config.segmentation_size),
-          dataset.config.name.c_str());
-    }
-    std::fflush(stdout);
+    averaged->to(session.device);
+    to_channels_last(*averaged);
+    measure_statistics(*averaged, settings.statistics, [&](int64_t i) {
+      averaged(plain_batch(session, settings.geometries[static_cast<size_t>(i) % settings.geometries.size()],
+                           state.batch(), i)
+                   .to(session.device));
+    });
+    state.finish(named_tensors(*averaged));
   }
+  if (state.end_step() == state.steps()) report(state.steps());
 }
 
 }  // namespace anomaly::train

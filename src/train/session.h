@@ -2,6 +2,8 @@
 // What every stage is given.
 #pragma once
 
+#include <c10/core/Device.h>
+
 #include <string>
 #include <vector>
 
@@ -16,6 +18,8 @@ struct Session {
   std::string work;        // --work: checkpoints, previews, losses.csv
   bool partial = false;    // --partial: build on stages that are not complete
   int64_t stop_after = 0;  // --stop-after: leave a stage after that many steps (0: run to its end)
+  // --device: where networks learn. Samples are made, and networks measured, on the CPU.
+  at::Device device = at::kCPU;
   // --start: the bundles that new stages begin with the mean of (none: with random weights).
   std::vector<std::string> start;
   Groups groups;

@@ -33,7 +33,9 @@ StageState::StageState(const Session& session, const std::string& name, const Js
   if (steps_ < 1 || batch_ < 1 || checkpoint_every_ < 1 || warm_up_ < 0 || !(learning_rate_ > 0))
     throw Error(ErrorKind::BadSettings,
                 "stage " + name + ": steps, batch, checkpoint_every and learning_rate must be above 0");
+  finishes_later_ = name == "segmentation" && stage.int_or("statistics", 0) > 0;
   checkpoint_.path = session.checkpoint(name);
+  checkpoint_.upstream = upstream_of(session, name);
   checkpoint_.signature = stage_signature(architecture, stage) + start_signature(session);
   append(checkpoint_.tensors, with_prefix("model.", named_tensors(network)));
   append(checkpoint_.tensors, with_prefix("average.", average_.tensors()));
@@ -56,7 +58,8 @@ StageState::StageState(const Session& session, const std::string& name, const Js
   if (const auto state = load_checkpoint(checkpoint_)) {
     first_step_ = state->step;
     complete_ = state->complete;
-    if (!complete_ && first_step_ >= steps_) {  // the configuration asks for fewer steps than were made
+    if (!complete_ && !finishes_later_ &&
+        first_step_ >= steps_) {  // the configuration asks for fewer steps than were made
       save_checkpoint(checkpoint_, first_step_, true);
       complete_ = true;
     }
@@ -84,13 +87,14 @@ void StageState::end_epoch(int64_t step, double validation_loss) {
   if (saved_ == step) save(step);
 }
 
-void StageState::replace_average(const NamedTensors& tensors) {
+void StageState::finish(const NamedTensors& tensors) {
   copy_tensors(tensors, average_.tensors());
-  save(saved_);
+  finishes_later_ = false;
+  save(std::max(first_step_, steps_) - 1);
 }
 
 void StageState::save(int64_t step) {
-  save_checkpoint(checkpoint_, step + 1, step + 1 == steps_);
+  save_checkpoint(checkpoint_, step + 1, step + 1 >= steps_ && !finishes_later_);
   saved_ = step;
 }
 

@@ -42,13 +42,15 @@ class StageState {
   // At the end of an epoch, after that step's advance().
   void end_epoch(int64_t step, double validation_loss);
   const NamedTensors& average() const { return average_.tensors(); }
-  // After the last step's advance(): other averaged weights, in the checkpoint too.
-  void replace_average(const NamedTensors& tensors);
+  // All steps are made, and a stage with `statistics` waits for finish(), which completes it.
+  bool waits_for_finish() const { return finishes_later_ && end_step_ == steps_; }
+  // Other averaged weights, in the checkpoint too.
+  void finish(const NamedTensors& average);
 
  private:
   int64_t steps_, batch_, warm_up_, checkpoint_every_, first_step_ = 0, end_step_ = 0;
   double learning_rate_;
-  bool complete_ = false;
+  bool complete_ = false, finishes_later_ = false;
   double rate(int64_t step) const;
   void save(int64_t step);
 

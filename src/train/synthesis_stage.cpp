@@ -8,8 +8,8 @@
 #include <ATen/ops/randn.h>
 #include <ATen/ops/stack.h>
 
+#include <algorithm>
 #include <cstdio>
-#include <opencv2/imgcodecs.hpp>
 #include <opencv2/imgproc.hpp>
 
 #include "src/error.h"
@@ -21,6 +21,7 @@
 #include "src/train/discriminator.h"
 #include "src/train/network_setup.h"
 #include "src/train/pipeline.h"
+#include "src/train/preview.h"
 #include "src/train/progress.h"
 #include "src/train/session.h"
 #include "src/train/stage_loop.h"
@@ -98,13 +99,14 @@ SynthesisBatch make_batch(const Session& session, const std::vector<Pair>& pairs
           at::randn({batch, latent}, generator, at::kFloat)};
 }
 
-// Frames beside their syntheses, two rows a pair, R G B.
-void write_preview(const std::string& path, CompactEncoder& encoder, CompactGenerator& generator,
-                   const std::vector<Pair>& pairs) {
+// Frames above their syntheses, R G B; empty without pairs.
+cv::Mat synthesis_sheet(CompactEncoder& encoder, CompactGenerator& generator,
+                        const std::vector<Pair>& pairs) {
   const at::NoGradGuard no_grad;
   cv::Mat sheet;
-  for (size_t i = 0; i < 6; ++i) {
-    const Pair& pair = pairs[i * pairs.size() / 6];
+  const size_t count = std::min<size_t>(6, pairs.size());
+  for (size_t i = 0; i < count; ++i) {
+    const Pair& pair = pairs[i * pairs.size() / count];
     const at::Tensor painted = generator(pair.labels, encoder(pair.picture).first);
     const auto pictures = tensor_to_pictures(at::cat({pair.picture, painted}).add(1).div(2));
     cv::Mat both;
@@ -114,8 +116,7 @@ void write_preview(const std::string& path, CompactEncoder& encoder, CompactGene
     else
       cv::hconcat(sheet, both, sheet);
   }
-  cv::cvtColor(sheet, sheet, cv::COLOR_RGB2BGR);
-  cv::imwrite(path, sheet);
+  return sheet;
 }
 
 }  // namespace
@@ -148,6 +149,8 @@ void train_synthesis(Session& session) {
         "stage synthesis: adversarial_weight and matching_weight must be at least 0, adversarial_from "
         "(a share of the steps) 0 to 1");
   Discriminator discriminator(stage.int_or("discriminator_width", 24));
+  network->to(session.device);
+  discriminator->to(session.device);
   StageState state(session, "synthesis", networks.at("generator"), *network,
                    adversarial ? discriminator.get() : nullptr);
   if (state.complete()) {
@@ -163,6 +166,7 @@ void train_synthesis(Session& session) {
   CompactStem features(perceptual_options.widths, perceptual_options.blocks);
   copy_tensors(read_stage(session.checkpoint("segmentation"), "average.stem.", !session.partial),
                named_tensors(*features));
+  features->to(session.device);
   to_channels_last(*features);
   features->eval();
   for (at::Tensor& parameter : features->parameters()) parameter.set_requires_grad(false);
@@ -173,10 +177,12 @@ void train_synthesis(Session& session) {
       [&](int64_t step) { return make_batch(session, pairs, state.batch(), encoder_options.latent, step); },
       state.first_step(), state.end_step());
   Progress progress("synthesis", state.first_step(), state.steps(), state.batch(),
-                    session.work + "/losses.csv");
+                    session.work + "/losses.csv", state.end_step());
   network->train();
   for (int64_t step = state.first_step(); step < state.end_step(); ++step) {
-    const SynthesisBatch batch = batches.take();
+    SynthesisBatch batch = batches.take();
+    batch = {batch.pictures.to(session.device), batch.labels.to(session.device),
+             batch.noise.to(session.device)};
     const auto [mean, log_variance] = network->encoder(batch.pictures);
     const at::Tensor painted =
         network->generator(batch.labels, mean + batch.noise * (log_variance * 0.5).exp());
@@ -212,7 +218,8 @@ void train_synthesis(Session& session) {
       SynthesisNetwork averaged(encoder_options, generator_options);
       copy_tensors(state.average(), named_tensors(*averaged));
       averaged->eval();
-      write_preview(session.work + "/synthesis.png", averaged->encoder, averaged->generator, held_out);
+      write_preview(session, "synthesis", step + 1,
+                    synthesis_sheet(averaged->encoder, averaged->generator, held_out));
     }
   }
 }

@@ -338,6 +338,15 @@ TEST(edges_of_a_label_map) {
     CHECK_EQ(edges[y][x].item<double>(), 1.0);
 }
 
+TEST(one_hot_by_operators_equals_the_loops) {
+  at::manual_seed(3);
+  const at::Tensor labels = at::randint(0, 40, {2, 7, 9}, at::kByte);  // some beyond the classes
+  CHECK(one_hot_by_operators(labels, 35, 40).equal(one_hot(labels, 35, 40)));
+  CHECK(one_hot_by_operators(labels, 19, 19).equal(one_hot(labels, 19, 19)));
+  const at::Tensor map = one_hot_with_edges(labels.div(10, "floor").to(at::kByte), 35);
+  CHECK(label_edges_by_operators(labels.div(10, "floor").to(at::kByte)).equal(map.narrow(1, 35, 1)));
+}
+
 TEST(label_convolution_equals_that_of_the_one_hot_map) {
   const at::NoGradGuard no_grad;
   for (const int64_t stride : {1, 2})

@@ -12,8 +12,10 @@
 #include <fstream>
 #include <opencv2/imgcodecs.hpp>
 #include <opencv2/imgproc.hpp>
+#include <set>
 
 #include "src/bundle/bundle.h"
+#include "src/bundle/safetensors.h"
 #include "src/error.h"
 #include "src/framework/framework.h"
 #include "src/train/bundle_writer.h"
@@ -118,6 +120,95 @@ TEST(every_stage_runs_and_the_bundle_serves) {
   CHECK_EQ(measures.at("frames").as_int(), 6);
   CHECK(measures.at("composites, all held-out objects").find("synboost") != nullptr);
   CHECK(measures.find("label_agreement") == nullptr);
+}
+
+TEST(a_run_leaves_its_losses_and_previews) {
+  const Aside aside;
+  const DrawnData data;
+  Session session = data.session("work");
+  train_segmentation(session);
+  train_synthesis(session);
+  train_dissimilarity(session);
+  std::ifstream file(session.work + "/losses.csv");
+  std::string line;
+  CHECK(std::getline(file, line) && line == "stage,step,loss");
+  std::set<std::string> told;
+  while (std::getline(file, line)) told.insert(line.substr(0, line.find(',')));
+  for (const char* stage : {"segmentation", "synthesis", "dissimilarity"}) {
+    CHECK(told.count(stage) == 1);
+    int pictures = 0;
+    for (const auto& entry : fs::directory_iterator(session.work + "/previews"))
+      if (entry.path().filename().string().starts_with(std::string(stage) + "-")) {
+        CHECK(!cv::imread(entry.path().string()).empty());
+        ++pictures;
+      }
+    CHECK(pictures >= 1);
+  }
+}
+
+TEST(stages_on_other_weights_than_those_of_now_are_refused) {
+  const Aside aside;
+  const DrawnData data;
+  Session session = data.session("work");
+  train_segmentation(session);
+  train_synthesis(session);
+  const std::string path = session.work + "/parts.safetensors";
+  write_bundle(session, path, {"segmentation", "perceptual", "encoder", "generator"}, {});
+  // The first stage anew, from another seed.
+  fs::remove(session.checkpoint("segmentation"));
+  session.config.seed += 1;
+  train_segmentation(session);
+  CHECK_THROWS(write_bundle(session, path, {"segmentation", "perceptual", "encoder", "generator"}, {}), Error,
+               "changed since");
+  CHECK_THROWS(train_synthesis(session), Error, "changed since");
+  CHECK_THROWS(train_dissimilarity(session), Error, "changed since");
+  fs::remove(session.checkpoint("synthesis"));
+  train_synthesis(session);
+  write_bundle(session, path, {"segmentation", "perceptual", "encoder", "generator"}, {});
+}
+
+TEST(a_run_broken_off_before_the_statistics_measures_them) {
+  const Aside aside;
+  at::set_num_threads(1);
+  const DrawnData data;
+  Session session = data.session("work");
+  Json stages = session.config.stages, stage = stages.at("segmentation");
+  stage.set("statistics", 3);
+  stages.set("segmentation", stage);
+  session.config.stages = stages;
+  train_segmentation(session);
+  const std::string path = session.checkpoint("segmentation");
+  const NamedTensors whole = read_stage(path, "", true);
+  // As it was when the last step had been made: the statistics are other ones, and it is not complete.
+  {
+    const auto file = SafetensorsFile::open(path);
+    auto metadata = file->metadata();
+    metadata["complete"] = "no";
+    NamedTensors tensors;
+    for (const auto& entry : file->tensors()) {
+      at::Tensor tensor = file->tensor(entry.first).clone();
+      if (entry.first.starts_with("average.") && entry.first.ends_with("running_mean")) tensor.add_(1);
+      tensors.emplace_back(entry.first, tensor);
+    }
+    write_safetensors(path, tensors, {metadata.begin(), metadata.end()});
+  }
+  CHECK_THROWS(read_stage(path, "", true), Error, "not complete");
+  train_segmentation(session);
+  const NamedTensors again = read_stage(path, "", true);
+  CHECK_EQ(again.size(), whole.size());
+  for (size_t i = 0; i < whole.size(); ++i) CHECK(again[i].second.equal(whole[i].second));
+}
+
+TEST(an_ensemble_without_anomalies_is_refused) {
+  const Aside aside;
+  const DrawnData data;
+  Session session = data.session("work");
+  train_segmentation(session);
+  train_synthesis(session);
+  train_dissimilarity(session);
+  train_baseline(session);
+  session.config.objects = {};
+  CHECK_THROWS(finish_ensemble(session, session.work + "/tiny.safetensors"), Error, "anomaly");
 }
 
 TEST(the_evaluations_composites_are_written_with_their_masks) {
