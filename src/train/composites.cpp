@@ -77,6 +77,8 @@ CompositeOptions CompositeOptions::from_json(const Json& stage) {
   options.relabel = stage.number_or("relabel", options.relabel);
   options.shapes = stage.number_or("shapes", options.shapes);
   options.decoys = stage.number_or("decoys", options.decoys);
+  options.appearance = stage.number_or("appearance", options.appearance);
+  options.most_zoom = stage.number_or("most_zoom", options.most_zoom);
   options.paste_options.shadow = stage.number_or("shadow", options.paste_options.shadow);
   options.most_objects = stage.int_or("most_objects", options.most_objects);
   if (const Json* value = stage.find("void_is_anomaly")) options.void_is_anomaly = value->as_bool();
@@ -84,8 +86,12 @@ CompositeOptions CompositeOptions::from_json(const Json& stage) {
   options.paste_options.height_high =
       stage.number_or("object_height_high", options.paste_options.height_high);
   options.paste_options.top = stage.number_or("object_top", options.paste_options.top);
-  if (!(options.shapes >= 0 && options.shapes <= 1))
-    throw Error(ErrorKind::BadSettings, "shapes must be 0 to 1");
+  for (const double share :
+       {options.paste, options.relabel, options.shapes, options.decoys, options.appearance})
+    if (!(share >= 0 && share <= 1))
+      throw Error(ErrorKind::BadSettings, "paste, relabel, shapes, decoys and appearance must be 0 to 1");
+  if (!(options.most_zoom >= 1 && options.most_zoom <= 8))
+    throw Error(ErrorKind::BadSettings, "most_zoom must be 1 to 8");
   if (options.most_objects < 1 || !(options.paste_options.height_low >= 4) ||
       !(options.paste_options.height_high >= options.paste_options.height_low))
     throw Error(ErrorKind::BadSettings,
@@ -110,9 +116,10 @@ DissimilaritySample make_sample(const Session& session, const Pipeline& pipeline
       });
   const int height = pipeline.info().segmentation_height, width = pipeline.info().segmentation_width;
   cv::Mat rgb = source.rgb.clone(), groups = source.groups;
-  random_crop({height, width, height, width, 1.0, 1.5, 0}, random, rgb, groups);
+  random_crop({height, width, height, width, 1.0, options.most_zoom, 0}, random, rgb, groups);
   cv::Mat mask(groups == Groups::kAnomaly);
   mask.setTo(1, mask);
+  constexpr uint8_t kKnown = 2;  // in the mask: of a known class, whatever the label beneath
   const auto paste_some = [&](const std::vector<PastedObject>& objects, double shapes, uint8_t value) {
     if (objects.empty() && shapes <= 0) return;
     for (int64_t left = 1 + random.below(options.most_objects); left > 0; --left)
@@ -122,10 +129,10 @@ DissimilaritySample make_sample(const Session& session, const Pipeline& pipeline
         paste(objects[static_cast<size_t>(random.below(static_cast<int64_t>(objects.size())))],
               options.paste_options, random, rgb, mask, value);
   };
-  if (random.chance(options.decoys)) paste_some(cutouts.street, 0, 0);
+  if (random.chance(options.decoys)) paste_some(cutouts.street, 0, kKnown);
   if (random.chance(options.paste)) paste_some(cutouts.foreign, options.shapes, 1);
   // After pasting: light, blur and noise are then the camera's, of frame and objects alike.
-  if (random.chance(0.7)) random_appearance(random, rgb);
+  if (random.chance(options.appearance)) random_appearance(random, rgb);
 
   const at::Tensor frame = pipeline.frame(rgb);
   FrameTensors out = pipeline.segment(frame);
@@ -134,8 +141,9 @@ DissimilaritySample make_sample(const Session& session, const Pipeline& pipeline
   if (exact && random.chance(options.relabel)) relabel(random, view(out["labels"]), changed);
   pipeline.synthesise(frame, out);
 
-  cv::Mat target = mask | changed;
-  target.setTo(options.void_is_anomaly ? 1 : 255, (groups == Groups::kIgnore) & (target == 0));
+  cv::Mat target = changed.clone();
+  target.setTo(1, mask == 1);
+  target.setTo(options.void_is_anomaly ? 1 : 255, (groups == Groups::kIgnore) & (mask == 0) & (target == 0));
   return sample_of(pipeline, frame, out, target);
 }
 

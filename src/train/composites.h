@@ -26,6 +26,8 @@ struct CompositeOptions {
   int64_t most_objects = 3;
   double shapes = 0;    // of the pasted objects, the share of invented ones (shapes.h); without objects: all
   double decoys = 0.3;  // share of the samples with pasted people and vehicles, which are no anomalies
+  double appearance = 0.7;  // share of the samples whose light, weather, sharpness are changed (augment.h)
+  double most_zoom = 1.5;   // the frame is taken up to so many times as large; 1: whole, as in the papers
   bool void_is_anomaly = false;  // unlabelled pixels: anomalies as in the papers, or ignored
   PasteOptions paste_options;
   static CompositeOptions from_json(const Json& stage);
