@@ -9,9 +9,14 @@
 #include <glib-unix.h>
 #include <glib/gstdio.h>
 #include <gst/app/gstappsink.h>
+#include <gst/video/video.h>
 
 #include "programs.h"
 #include "record.h"
+
+/* Without a frame while the source is away: then a clip is finished. What was under way comes until then. */
+#define PATIENCE (2 * G_USEC_PER_SEC)
+#define LOOK_MS 500
 
 static struct {
   gchar *user, *transport;
@@ -53,6 +58,7 @@ typedef struct {
   GMainLoop* loop;
   GstElement* pipeline;
   Recorder* recorder;
+  guint away; /* the timer that runs while the source is; 0 = it is not */
   int status;
 } App;
 
@@ -73,12 +79,30 @@ static void on_event(GstElement* detect, const GstStructure* event, gpointer dat
   (void)detect;
 }
 
+static gboolean on_away(gpointer data) {
+  recorder_away(((App*)data)->recorder, PATIENCE);
+  return G_SOURCE_CONTINUE;
+}
+
+static void set_away(App* app, gboolean away) {
+  if (away && app->away == 0) app->away = g_timeout_add(LOOK_MS, on_away, app);
+  if (away || app->away == 0) return;
+  g_source_remove(app->away);
+  app->away = 0;
+  /* What comes now can begin a clip. */
+  GstElement* encode = gst_bin_get_by_name(GST_BIN(app->pipeline), "encode");
+  gst_element_send_event(encode, gst_video_event_new_upstream_force_key_unit(GST_CLOCK_TIME_NONE, FALSE, 0));
+  gst_object_unref(encode);
+}
+
 static void on_news(App* app, const GstStructure* news) {
   const gchar* event = gst_structure_get_string(news, "event");
   if (g_strcmp0(event, "connected") == 0) {
+    set_away(app, FALSE);
     recorder_set_source(app->recorder, gst_structure_get_string(news, "location"));
   } else if (g_strcmp0(event, "lost") == 0) {
     guint64 delay = 0;
+    set_away(app, TRUE);
     gst_structure_get_uint64(news, "delay", &delay);
     programs_complain("%s: %s; trying again in %.1f s", gst_structure_get_string(news, "location"),
                       gst_structure_get_string(news, "reason"), delay / (gdouble)GST_SECOND);
@@ -171,6 +195,8 @@ static void run(App* app) {
   gst_element_set_state(app->pipeline, GST_STATE_PLAYING);
   g_main_loop_run(app->loop);
   gst_element_set_state(app->pipeline, GST_STATE_NULL);
+  if (app->away != 0) g_source_remove(app->away);
+  app->away = 0;
   if (!recorder_finish(app->recorder)) app->status = 1;
   g_print("%u clip%s\n", recorder_clips(app->recorder), recorder_clips(app->recorder) == 1 ? "" : "s");
   g_source_remove(watch);

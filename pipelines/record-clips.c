@@ -25,6 +25,7 @@ struct _Recorder {
   GstCaps* caps;
   Clip* clip;         /* that frames go to; NULL = none */
   GstClockTime until; /* when it ends; none = an event goes on */
+  gint64 arrived;     /* the last frame; monotonic */
   guint open;         /* clips whose file is not finished; under the lock */
   guint number, written;
   gboolean failed;
@@ -62,6 +63,7 @@ Recorder* recorder_new(const gchar* folder, GstClockTime before, GstClockTime af
   recorder->longest = longest;
   recorder->held = held;
   recorder->until = GST_CLOCK_TIME_NONE;
+  recorder->arrived = g_get_monotonic_time();
   g_mutex_init(&recorder->lock);
   g_queue_init(&recorder->ring);
   return recorder;
@@ -139,16 +141,25 @@ static gboolean on_message(GstBus* bus, GstMessage* message, gpointer data) {
   }
 }
 
+/* Whether any of a clip's files is there; a crash may have left the first one alone. */
+static gboolean is_taken(const gchar* path) {
+  static const gchar* const endings[] = {".mp4.partial", ".mp4", ".json", ".jpg"};
+  gboolean taken = FALSE;
+  for (guint i = 0; i < G_N_ELEMENTS(endings) && !taken; i++) {
+    gchar* file = clip_beside(path, endings[i]);
+    taken = g_file_test(file, G_FILE_TEST_EXISTS) || g_file_test(file, G_FILE_TEST_IS_SYMLINK);
+    g_free(file);
+  }
+  return taken;
+}
+
 /* The first name that nothing has yet. */
 static gchar* free_name(Recorder* recorder) {
   for (;;) {
     gchar* name = g_strdup_printf("event-%04u.mp4", ++recorder->number);
     gchar* path = g_build_filename(recorder->folder, name, NULL);
-    gchar* facts = clip_beside(path, ".json");
-    const gboolean taken = g_file_test(path, G_FILE_TEST_EXISTS) || g_file_test(facts, G_FILE_TEST_EXISTS);
-    g_free(facts);
     g_free(name);
-    if (!taken) return path;
+    if (!is_taken(path)) return path;
     g_free(path);
   }
 }
@@ -249,6 +260,7 @@ static void trim(Recorder* recorder, GstClockTime now) {
 void recorder_frame(Recorder* recorder, GstBuffer* buffer, GstCaps* caps, GstClockTime at) {
   g_mutex_lock(&recorder->lock);
   const gboolean key = !GST_BUFFER_FLAG_IS_SET(buffer, GST_BUFFER_FLAG_DELTA_UNIT);
+  recorder->arrived = g_get_monotonic_time();
   if (recorder->caps && !gst_caps_is_equal(recorder->caps, caps)) {
     /* Of another size: no part of the same clip. */
     g_queue_clear_full(&recorder->ring, frame_free);
@@ -263,15 +275,28 @@ void recorder_frame(Recorder* recorder, GstBuffer* buffer, GstCaps* caps, GstClo
     recorder->clip = clip_new(recorder, at);
     recorder->until = until;
   }
-  Frame* frame = g_new0(Frame, 1);
-  frame->buffer = gst_buffer_ref(buffer);
-  frame->at = at;
-  g_queue_push_tail(&recorder->ring, frame);
+  if (key || !g_queue_is_empty(&recorder->ring)) {
+    Frame* frame = g_new0(Frame, 1);
+    frame->buffer = gst_buffer_ref(buffer);
+    frame->at = at;
+    g_queue_push_tail(&recorder->ring, frame);
+  }
   if (recorder->clip && recorder->clip->pipeline)
     give(recorder->clip, buffer, at);
-  else if (recorder->clip)
+  else if (recorder->clip && !g_queue_is_empty(&recorder->ring))
     open_clip(recorder, recorder->clip);
   trim(recorder, at);
+  g_mutex_unlock(&recorder->lock);
+}
+
+void recorder_away(Recorder* recorder, gint64 patience) {
+  g_mutex_lock(&recorder->lock);
+  /* Of a clip that has no frame yet the first one is still on its way here. */
+  const gboolean waits = recorder->clip && !recorder->clip->pipeline;
+  if (!waits && g_get_monotonic_time() - recorder->arrived >= patience) {
+    g_queue_clear_full(&recorder->ring, frame_free);
+    if (recorder->clip) end_clip(recorder);
+  }
   g_mutex_unlock(&recorder->lock);
 }
 

@@ -19,6 +19,9 @@ Recorder* recorder_new(const gchar* folder, GstClockTime before, GstClockTime af
 void recorder_set_source(Recorder* recorder, const gchar* source);
 /* A frame of H.264 (avc, no reordering) that has the running time `at`. Any thread, in their order. */
 void recorder_frame(Recorder* recorder, GstBuffer* frame, GstCaps* caps, GstClockTime at);
+/* The source is away, and no frame may come for long. Where none has for `patience` microseconds a clip that
+ * is open is finished with what there is, and nothing of what came before begins another one. Any thread. */
+void recorder_away(Recorder* recorder, gint64 patience);
 /* anomalydetect's signal, before the frame that it is about. */
 void recorder_event(Recorder* recorder, const GstStructure* event);
 /* No more frames: what is open is finished. In the thread of the default main context, which is iterated.

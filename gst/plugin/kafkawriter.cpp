@@ -65,6 +65,8 @@ Producer KafkaWriter::make() {
   const char* plain = sasl ? "sasl_plaintext" : "plaintext";
   const char* encrypted = sasl ? "sasl_ssl" : "ssl";
   set("security.protocol", settings_.target.tls ? encrypted : plain);
+  // Before librdkafka 2.0 any trusted certificate would do, whoever's it is.
+  if (settings_.target.tls) set("ssl.endpoint.identification.algorithm", "https");
   if (!settings_.ca_file.empty()) set("ssl.ca.location", settings_.ca_file);
   if (sasl) {
     set("sasl.mechanisms", "PLAIN");

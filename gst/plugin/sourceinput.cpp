@@ -148,6 +148,13 @@ void SourceInput::link_first(GstElement* decoder) {
 void SourceInput::build_uri() {
   GstElement* decoder = add("uridecodebin");
   g_object_set(decoder, "uri", location_.uri.c_str(), nullptr);
+  // A camera's pictures one after the other (MJPEG): else further streams are waited for, megabytes long.
+  g_signal_connect(decoder, "deep-element-added",
+                   G_CALLBACK(+[](GstBin*, GstBin*, GstElement* element, gpointer) {
+                     if (g_strcmp0(G_OBJECT_TYPE_NAME(element), "GstMultipartDemux") == 0)
+                       g_object_set(element, "single-stream", TRUE, nullptr);
+                   }),
+                   nullptr);
   g_signal_connect(decoder, "source-setup", G_CALLBACK(+[](GstElement*, GstElement* source, gpointer self) {
                      static_cast<SourceInput*>(self)->set_up(source);
                    }),

@@ -2,6 +2,7 @@
 #include "gst/plugin/sourcequeue.h"
 
 #include <algorithm>
+#include <iterator>
 
 namespace anomaly {
 
@@ -23,6 +24,27 @@ guint SourceQueue::open(bool leaky) {
   return connection_;
 }
 
+// Where nobody takes them, the latest ones go into one with those before, of which they are the news.
+void SourceQueue::append_tags(SourceItem item) {
+  GstTagList *before = nullptr, *now = nullptr;
+  gst_event_parse_tag(item.tags.get(), &now);
+  const auto scope = gst_tag_list_get_scope(now);
+  const auto is_like = [scope](const SourceItem& other) {
+    GstTagList* tags = nullptr;
+    if (other.tags) gst_event_parse_tag(other.tags.get(), &tags);
+    return tags && gst_tag_list_get_scope(tags) == scope;
+  };
+  if (static_cast<size_t>(std::count_if(items_.begin(), items_.end(), is_like)) >= kTags) {
+    const auto last = std::prev(std::find_if(items_.rbegin(), items_.rend(), is_like).base());
+    gst_event_parse_tag(last->tags.get(), &before);
+    GstTagList* both = gst_tag_list_merge(before, now, GST_TAG_MERGE_REPLACE);
+    gst_tag_list_set_scope(both, scope);
+    item.tags.reset(gst_event_new_tag(both));
+    items_.erase(last);
+  }
+  items_.push_back(std::move(item));
+}
+
 bool SourceQueue::push(guint connection, SourceItem item) {
   std::unique_lock<std::mutex> lock(mutex_);
   if (item.frame) {
@@ -42,8 +64,12 @@ bool SourceQueue::push(guint connection, SourceItem item) {
     changed_.wait(lock, [&] { return connection != connection_ || frames_ < kFrames; });
   }
   if (connection != connection_) return false;
-  frames_ += item.frame != nullptr;
-  items_.push_back(std::move(item));
+  if (item.tags) {
+    append_tags(std::move(item));
+  } else {
+    ++frames_;
+    items_.push_back(std::move(item));
+  }
   changed_.notify_all();
   return true;
 }

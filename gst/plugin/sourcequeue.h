@@ -59,11 +59,13 @@ class SourceQueue {
   guint64 dropped() const;
 
  private:
-  static constexpr size_t kFrames = 2;
+  static constexpr size_t kFrames = 2, kTags = 8;
+
+  void append_tags(SourceItem item);
 
   mutable std::mutex mutex_;
   std::condition_variable changed_;
-  std::deque<SourceItem> items_;  // at most kFrames of them with a frame
+  std::deque<SourceItem> items_;  // at most kFrames of them with a frame, and kTags of each scope with tags
   size_t frames_ = 0;
   guint connection_ = 0;
   guint64 dropped_ = 0;

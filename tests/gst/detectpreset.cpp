@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // anomalydetect: presets, those that come with it and one's own.
+#include <glib/gstdio.h>
+
 #include <cstring>
 
 #include "tests/gst/detect_common.h"
@@ -18,8 +20,10 @@ GST_START_TEST(test_shipped_presets) {
     const char *preset, *property, *value;
   } table[] = {{"Quality", "method", "synboost"},
                {"Quality", "max-in-flight", "1"},
-               {"Live", "interval", "1"},
+               {"Live", "interval", "-1"},
                {"Live", "max-in-flight", "2"},
+               {"Live", "max-latency", "100000000"},
+               {"Live", "qos", "true"},
                {"Fast", "method", "softmax-entropy"},
                {"Alarm", "normalization", "fixed"},
                {"Alarm", "event-min-duration", "200000000"},
@@ -112,4 +116,19 @@ static Suite* detectpreset_suite() {
   return suite;
 }
 
-GST_CHECK_MAIN(detectpreset);
+// In a folder of its own: whoever saves a preset gets a copy of those that come with the element, which
+// stands before them from then on.
+int main(int argc, char** argv) {
+  gchar* folder = g_dir_make_tmp("detectpreset-XXXXXX", nullptr);
+  g_assert_nonnull(folder);
+  g_setenv("XDG_DATA_HOME", folder, TRUE);
+  gst_check_init(&argc, &argv);
+  const int failed = gst_check_run_suite(detectpreset_suite(), "detectpreset", __FILE__);
+  const std::string presets = std::string(folder) + "/gstreamer-1.0/presets";
+  g_remove((presets + "/GstAnomalyDetect.prs").c_str());
+  g_remove((presets + "/GstAnomalyDetect.prs.bak").c_str());
+  for (const std::string& path : {presets, std::string(folder) + "/gstreamer-1.0", std::string(folder)})
+    g_rmdir(path.c_str());
+  g_free(folder);
+  return failed;
+}

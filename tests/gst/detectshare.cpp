@@ -3,6 +3,7 @@
 #include <dirent.h>
 
 #include <cstdio>
+#include <functional>
 #include <memory>
 #include <string>
 #include <thread>
@@ -53,6 +54,16 @@ void fail_unless_model(Detect& detect, guint index, const char* model) {
   GstBuffer* out = detect.through(detect.frame(index));
   fail_unless_equals_string(meta_of(out)->model, model);
   gst_buffer_unref(out);
+}
+
+bool same_map(GstBuffer* one, GstBuffer* other) {
+  GBytes *left = gst_anomaly_plane_dup_bytes(&meta_of(one)->map),
+         *right = gst_anomaly_plane_dup_bytes(&meta_of(other)->map);
+  fail_unless(left != nullptr && right != nullptr);
+  const bool same = g_bytes_equal(left, right);
+  g_bytes_unref(left);
+  g_bytes_unref(right);
+  return same;
 }
 
 // Frame `number` of stream `stream`: a picture that no other has.
@@ -159,6 +170,10 @@ GST_START_TEST(test_batches_do_not_mix_streams) {
       expected.push_back(alone.through(picture(alone, stream, number)));
     fail_unless(mean_batch(alone) == 1);
   }
+  // Else nobody would see that one got another's.
+  for (size_t i = 0; i < expected.size(); ++i)
+    for (size_t j = 0; j < i; ++j)
+      fail_unless(!same_map(expected[i], expected[j]), "pictures %zu and %zu have the same map", j, i);
   std::vector<std::unique_ptr<Detect>> elements;
   for (guint stream = 0; stream < kStreams; ++stream)
     elements.push_back(
@@ -183,15 +198,18 @@ GST_START_TEST(test_batches_do_not_mix_streams) {
 }
 GST_END_TEST
 
-// Streams that flush, fail and end leave the others as they are.
+// Streams that flush, fail and end leave the others as they are, in the middle of a batch, too: a frame waits
+// for others while they do.
 GST_START_TEST(test_others_go_on) {
-  const char* properties = "batch-size=3 batch-timeout=1000000 max-in-flight=2";
+  const char* properties = "batch-size=3 batch-timeout=200000000 max-in-flight=2";
   Detect steady(properties);
   auto flushing = std::make_unique<Detect>(properties), failing = std::make_unique<Detect>(properties),
        ending = std::make_unique<Detect>(properties);
-  const auto steady_goes_on = [&](guint from) {
-    for (guint number = from; number < from + 3; ++number)
+  const auto steady_goes_on = [&](guint from, const std::function<void()>& meanwhile) {
+    for (guint number = from; number < from + 3; ++number) {
       fail_unless_equals_int(gst_harness_push(steady.harness, steady.frame(number)), GST_FLOW_OK);
+      if (number == from) meanwhile();
+    }
     for (guint number = from; number < from + 3; ++number) {
       GstBuffer* out = gst_harness_pull(steady.harness);
       fail_unless(out != nullptr);
@@ -200,22 +218,27 @@ GST_START_TEST(test_others_go_on) {
       gst_buffer_unref(out);
     }
   };
-  for (guint i = 0; i < 3; ++i) {
-    fail_unless_equals_int(gst_harness_push(flushing->harness, flushing->frame(i)), GST_FLOW_OK);
-    flushing->flush();
-  }
-  steady_goes_on(0);
-  GstBuffer* small = gst_buffer_new_allocate(nullptr, 16, nullptr);
-  fail_unless_equals_int(gst_harness_push(failing->harness, small), GST_FLOW_ERROR);
-  steady_goes_on(3);
-  fail_unless_equals_int(gst_harness_push(ending->harness, ending->frame(0)), GST_FLOW_OK);
-  fail_unless(gst_harness_push_event(ending->harness, gst_event_new_eos()));
-  GstBuffer* last = gst_harness_pull(ending->harness);
-  fail_unless_equals_int(meta_of(last)->age, 0);
-  gst_buffer_unref(last);
-  ending.reset();
-  failing.reset();
-  steady_goes_on(6);
+  steady_goes_on(0, [&] {
+    for (guint i = 0; i < 3; ++i) {
+      fail_unless_equals_int(gst_harness_push(flushing->harness, flushing->frame(i)), GST_FLOW_OK);
+      flushing->flush();
+    }
+  });
+  steady_goes_on(3, [&] {
+    GstBuffer* small = gst_buffer_new_allocate(nullptr, 16, nullptr);
+    fail_unless_equals_int(gst_harness_push(failing->harness, small), GST_FLOW_ERROR);
+  });
+  steady_goes_on(6, [&] {
+    fail_unless_equals_int(gst_harness_push(ending->harness, ending->frame(0)), GST_FLOW_OK);
+    fail_unless(gst_harness_push_event(ending->harness, gst_event_new_eos()));
+    GstBuffer* last = gst_harness_pull(ending->harness);
+    fail_unless_equals_int(meta_of(last)->age, 0);
+    gst_buffer_unref(last);
+  });
+  steady_goes_on(9, [&] {
+    ending.reset();
+    failing.reset();
+  });
   fail_unless_equals_int(users(steady), 2);
   fail_unless(gst_bus_pop_filtered(steady.bus, static_cast<GstMessageType>(GST_MESSAGE_WARNING |
                                                                            GST_MESSAGE_ERROR)) == nullptr);

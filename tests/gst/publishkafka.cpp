@@ -215,6 +215,17 @@ GST_START_TEST(test_tls) {
     publish.expect(GST_MESSAGE_ERROR, GST_RESOURCE_ERROR_OPEN_WRITE, {url, "TLS failed", "certificate"});
   }
   fail_unless(contents(folder.file("received")).find("gst-anomaly") == std::string::npos);
+  {
+    /* Somebody else's certificate, however trusted. */
+    const int other_port = free_port();
+    const std::string address = "127.0.0.2:" + std::to_string(other_port);
+    const Process other({"openssl", "s_server", "-quiet", "-accept", address, "-cert",
+                         folder.file("certificate.pem"), "-key", folder.file("key.pem")},
+                        folder.file("received"));
+    Publish publish("kafkas://" + address + "/" + kTopic, "ca-file=" + folder.file("certificate.pem"));
+    publish.expect(GST_MESSAGE_ERROR, GST_RESOURCE_ERROR_OPEN_WRITE, {address, "TLS failed", "certificate"});
+  }
+  fail_unless(contents(folder.file("received")).find("gst-anomaly") == std::string::npos);
   Publish publish(url, "drain-timeout=0 ca-file=" + folder.file("certificate.pem"));
   fail_unless(eventually(
       [&folder] { return contents(folder.file("received")).find("gst-anomaly") != std::string::npos; }));

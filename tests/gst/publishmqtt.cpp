@@ -2,11 +2,15 @@
 // anomalypublish against a real broker, mosquitto, on ports of the loopback: what arrives, TLS, passwords,
 // brokers that die, come back, refuse or say nothing.
 #include <mosquitto.h>
+#include <poll.h>
 
+#include <array>
+#include <atomic>
 #include <cerrno>
 #include <memory>
 #include <mutex>
 #include <set>
+#include <thread>
 
 #include "tests/gst/publish_common.h"
 
@@ -121,6 +125,95 @@ class Reader {
   std::vector<std::string> lines_;
 };
 
+// Stands between the element and the broker, for one connection after the other, and passes on what either
+// sends.
+class Relay {
+ public:
+  explicit Relay(const Broker& broker) : broker_(broker.port), thread_([this] { run(); }) {}
+  ~Relay() {
+    done_ = true;
+    thread_.join();
+    hang_up();
+  }
+  Relay(const Relay&) = delete;
+  Relay& operator=(const Relay&) = delete;
+
+  std::string url() const { return "mqtt://127.0.0.1:" + std::to_string(listener_.port) + "/" + kTopic; }
+  // What the broker sends stays with it.
+  void hold_receipts(bool on) { holds_receipts_ = on; }
+  // What the element sends goes no further: it is in swallowed().
+  void swallow_lines() { swallows_lines_ = true; }
+  std::string swallowed() const {
+    const std::lock_guard lock(mutex_);
+    return swallowed_;
+  }
+  // Ends the connection; the next one passes everything on.
+  void cut() {
+    cut_ = true;
+    fail_unless(eventually([this] { return !cut_; }));
+  }
+
+ private:
+  void run() {
+    while (!done_) {
+      if (cut_) {
+        hang_up();
+        holds_receipts_ = swallows_lines_ = false;
+        cut_ = false;
+      }
+      const bool held = holds_receipts_;
+      std::array<pollfd, 3> fds = {{{client_ < 0 ? listener_.fd : -1, POLLIN, 0},
+                                    {client_, POLLIN, 0},
+                                    {held ? -1 : server_, POLLIN, 0}}};
+      if (poll(fds.data(), fds.size(), 10) <= 0) continue;
+      if (fds[0].revents != 0) pick_up();
+      if (fds[1].revents != 0 && !pass(client_, server_, swallows_lines_)) hang_up();
+      if (fds[2].revents != 0 && server_ >= 0 && !holds_receipts_ && !pass(server_, client_, false))
+        hang_up();
+    }
+  }
+  void pick_up() {
+    client_ = accept(listener_.fd, nullptr, nullptr);
+    server_ = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    sockaddr_in address = {};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(static_cast<uint16_t>(broker_));
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    if (connect(server_, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) hang_up();
+  }
+  void hang_up() {
+    for (int* fd : {&client_, &server_}) {
+      if (*fd >= 0) close(*fd);
+      *fd = -1;
+    }
+  }
+  // False where either is gone.
+  bool pass(int from, int to, bool swallow) {
+    std::array<char, 65536> bytes;
+    const ssize_t size = recv(from, bytes.data(), bytes.size(), 0);
+    if (size <= 0) return false;
+    if (swallow) {
+      const std::lock_guard lock(mutex_);
+      swallowed_.append(bytes.data(), static_cast<size_t>(size));
+      return true;
+    }
+    for (ssize_t sent = 0; sent < size;) {
+      const ssize_t more = send(to, bytes.data() + sent, static_cast<size_t>(size - sent), MSG_NOSIGNAL);
+      if (more <= 0) return false;
+      sent += more;
+    }
+    return true;
+  }
+
+  const Listener listener_;
+  const int broker_;
+  int client_ = -1, server_ = -1;  // of the thread
+  std::atomic<bool> holds_receipts_ = false, swallows_lines_ = false, cut_ = false, done_ = false;
+  mutable std::mutex mutex_;
+  std::string swallowed_;
+  std::thread thread_;
+};
+
 std::vector<guint64> range(guint64 from, guint64 to) {
   std::vector<guint64> numbers;
   for (guint64 i = from; i < to; i++) numbers.push_back(i);
@@ -216,6 +309,36 @@ GST_START_TEST(test_killed_broker) {
 }
 GST_END_TEST;
 
+/* A connection that ends with lines under way: those whose receipts were lost, and those that were lost
+ * themselves. */
+GST_START_TEST(test_lost_receipts) {
+  const Broker broker;
+  const Reader reader(broker);
+  Relay relay(broker);
+  Publish publish(relay.url(), kLogin);
+  publish.push(10);
+  fail_unless(eventually([&publish] { return publish.stat("delivered") == 10; }));
+
+  relay.hold_receipts(true);
+  publish.push(15);
+  fail_unless(reader.receives(25));
+  fail_unless_equals_uint64(publish.stat("delivered"), 10);
+  relay.cut();
+  fail_unless(eventually([&publish] { return publish.stat("delivered") == 25; }));
+
+  relay.swallow_lines();
+  publish.push(15);
+  fail_unless(eventually([&relay] { return relay.swallowed().find("\"frame\":39,") != std::string::npos; }));
+  fail_unless_equals_uint64(publish.stat("delivered"), 25);
+  relay.cut();
+  fail_unless(eventually([&publish] { return publish.stat("delivered") == 40; }));
+  fail_unless_equals_uint64(publish.stat("queued"), 0);
+  fail_unless_equals_uint64(publish.stat("dropped"), 0);
+  fail_unless(reader.receives(40));
+  fail_unless(reader.frames() == range(0, 40));
+}
+GST_END_TEST;
+
 /* No broker at first: frames pass, the newest lines are kept, and arrive when there is one. */
 GST_START_TEST(test_drop_oldest) {
   Broker broker;
@@ -262,6 +385,29 @@ GST_START_TEST(test_block) {
   publish.expect(GST_MESSAGE_WARNING, GST_RESOURCE_ERROR_OPEN_WRITE, {url});
   publish.expect(GST_MESSAGE_WARNING, GST_RESOURCE_ERROR_WRITE, {"not delivered to " + url, "lost", ": 4."});
   fail_unless_equals_uint64(publish.stat("dropped"), 0);
+}
+GST_END_TEST;
+
+/* Frames that wait for room go on when receipts make it. */
+GST_START_TEST(test_block_goes_on) {
+  const Broker broker;
+  const Reader reader(broker);
+  Relay relay(broker);
+  Publish publish(relay.url(), std::string(kLogin) + " policy=block queue-size=4");
+  fail_unless(eventually([&publish] { return publish.stat("connected") == 1; }));
+  relay.hold_receipts(true);
+  GThread* thread = g_thread_new("pusher", push_until_stopped, &publish);
+  fail_unless(eventually([&publish] { return publish.stat("queued") == 4; }));
+  g_usleep(100 * 1000);
+  fail_unless_equals_uint64(publish.stat("lines"), 4);
+  relay.hold_receipts(false);
+  fail_unless(eventually([&publish] { return publish.stat("lines") >= 50; }));
+  fail_unless(gst_harness_push_event(publish.harness, gst_event_new_flush_start()));
+  g_thread_join(thread);
+  fail_unless_equals_uint64(publish.stat("dropped"), 0);
+  fail_unless(eventually([&publish] { return publish.stat("delivered") == publish.stat("lines"); }));
+  fail_unless(reader.receives(publish.stat("lines")));
+  fail_unless(reader.frames() == range(0, publish.stat("lines")));
 }
 GST_END_TEST;
 
@@ -371,8 +517,10 @@ static Suite* publishmqtt_suite() {
   tcase_add_test(tests, test_same_lines);
   tcase_add_test(tests, test_refused);
   tcase_add_test(tests, test_killed_broker);
+  tcase_add_test(tests, test_lost_receipts);
   tcase_add_test(tests, test_drop_oldest);
   tcase_add_test(tests, test_block);
+  tcase_add_test(tests, test_block_goes_on);
   tcase_add_test(tests, test_silent_broker);
   tcase_add_test(tests, test_stuck_connection);
   tcase_add_test(tests, test_closing_broker);

@@ -1,12 +1,24 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // anomalysource on recordings, pictures and synthetic drives, and on locations that are none.
-#include "tests/gst/source_common.h"
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <thread>
+
+// Before the checks, whose macros some standard headers do not survive.
+#include "gst/plugin/sourcequeue.h"
 
 #include "gst/plugin/sourcelocation.h"
 #include "tests/gst/frames.h"
+#include "tests/gst/source_common.h"
 
 using anomaly::parse_source_location;
+using anomaly::SourceItem;
 using anomaly::SourceLocation;
+using anomaly::SourceQueue;
 
 GST_START_TEST(test_recording) {
   const SourceFolder folder;
@@ -306,6 +318,170 @@ GST_START_TEST(test_not_negotiated) {
 }
 GST_END_TEST;
 
+namespace {
+
+// A camera that sends JPEG pictures over HTTP, one after the other, to one client at a time.
+class HttpCamera {
+ public:
+  explicit HttpCamera(std::string picture) : picture_(std::move(picture)) {
+    sockaddr_in address = {};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof address;
+    fail_unless(bind(listener_, reinterpret_cast<sockaddr*>(&address), size) == 0);
+    fail_unless(listen(listener_, 8) == 0);
+    fail_unless(getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &size) == 0);
+    port_ = ntohs(address.sin_port);
+    thread_ = std::thread([this] { run(); });
+  }
+  ~HttpCamera() {
+    done_ = true;
+    thread_.join();
+    close(listener_);
+  }
+  HttpCamera(const HttpCamera&) = delete;
+  HttpCamera& operator=(const HttpCamera&) = delete;
+
+  std::string url() const { return "http://127.0.0.1:" + std::to_string(port_) + "/mjpeg"; }
+  // Ends the pictures; whoever asks again gets more.
+  void hang_up() { hangs_up_ = true; }
+
+ private:
+  void run() {
+    while (!done_) {
+      pollfd fd = {listener_, POLLIN, 0};
+      if (poll(&fd, 1, 20) <= 0) continue;
+      const int client = accept(listener_, nullptr, nullptr);
+      serve(client);
+      close(client);
+    }
+  }
+  void serve(int client) {
+    std::string request;
+    char byte = 0;
+    while (request.find("\r\n\r\n") == std::string::npos && recv(client, &byte, 1, 0) == 1) request += byte;
+    bool sent =
+        send_all(client, "HTTP/1.0 200 OK\r\nContent-Type: multipart/x-mixed-replace; boundary=next\r\n\r\n");
+    const std::string part =
+        "--next\r\nContent-Type: image/jpeg\r\nContent-Length: " + std::to_string(picture_.size()) +
+        "\r\n\r\n" + picture_ + "\r\n";
+    while (sent && !done_ && !hangs_up_.exchange(false)) {
+      sent = send_all(client, part);
+      g_usleep(20 * 1000);
+    }
+  }
+  static bool send_all(int client, const std::string& bytes) {
+    size_t at = 0;
+    while (at < bytes.size()) {
+      const ssize_t more = send(client, bytes.data() + at, bytes.size() - at, MSG_NOSIGNAL);
+      if (more <= 0) return false;
+      at += static_cast<size_t>(more);
+    }
+    return true;
+  }
+
+  const std::string picture_;
+  const int listener_ = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  int port_ = 0;
+  std::atomic<bool> hangs_up_ = false, done_ = false;
+  std::thread thread_;
+};
+
+}  // namespace
+
+// Such a camera cannot be told from a recording on a server: is-live says that its end is a loss.
+GST_START_TEST(test_http_camera) {
+  GstElementFactory* parts = gst_element_factory_find("multipartdemux");
+  const bool usable = parts && gst_uri_protocol_is_supported(GST_URI_SRC, "http");
+  gst_clear_object(&parts);
+  if (!usable) {
+    g_print("skipped: no souphttpsrc or multipartdemux here\n");
+    return;
+  }
+  g_unsetenv("http_proxy");
+  const SourceFolder folder;
+  make(
+      "videotestsrc num-buffers=1 ! video/x-raw,format=I420,width=64,height=48 ! jpegenc ! filesink "
+      "location=" +
+      folder.file("picture"));
+  gchar* bytes = nullptr;
+  gsize size = 0;
+  fail_unless(g_file_get_contents(folder.file("picture").c_str(), &bytes, &size, nullptr));
+  HttpCamera camera(std::string(bytes, size));
+  g_free(bytes);
+  {
+    Watched watched(camera.url(), "is-live=true reconnect-min-delay=50000000");
+    fail_unless(watched.is_live());
+    watched.play();
+    fail_unless(eventually([&] { return watched.count() >= 10; }));
+    camera.hang_up();
+    fail_unless(watched.news("lost") == "it has ended");
+    const size_t before = watched.count();
+    fail_unless(eventually([&] { return watched.count() >= before + 10; }));
+    fail_unless_equals_int(watched.events(GST_EVENT_EOS), 0);
+  }
+  Watched watched(camera.url());
+  watched.play();
+  fail_unless(eventually([&] { return watched.count() >= 10; }));
+  camera.hang_up();
+  fail_unless(eventually([&] { return watched.has_ended(); }));
+  fail_unless_equals_uint64(watched.stat("reconnects"), 0);
+}
+GST_END_TEST;
+
+static SourceItem tags_of(const char* description, GstTagScope scope = GST_TAG_SCOPE_STREAM) {
+  GstTagList* list = gst_tag_list_new_from_string(description);
+  fail_unless(list != nullptr);
+  gst_tag_list_set_scope(list, scope);
+  SourceItem item;
+  item.tags.reset(gst_event_new_tag(list));
+  return item;
+}
+
+// A camera that goes on while nobody takes anything: what is kept is bounded, frames as well as tags, and the
+// tags that are left say all that was said, and the last of it.
+GST_START_TEST(test_nobody_takes) {
+  SourceQueue queue;
+  const guint connection = queue.open(true);
+  fail_unless(queue.push(connection, tags_of("taglist, image-orientation=rotate-90, bitrate=(uint)7")));
+  fail_unless(queue.push(connection, tags_of("taglist, title=front", GST_TAG_SCOPE_GLOBAL)));
+  for (guint i = 0; i < 1000; ++i) {
+    SourceItem frame;
+    frame.frame.reset(gst_buffer_new());
+    GST_BUFFER_OFFSET(frame.frame.get()) = i;
+    fail_unless(queue.push(connection, std::move(frame)));
+    fail_unless(
+        queue.push(connection, tags_of(("taglist, bitrate=(uint)" + std::to_string(100 + i)).c_str())));
+  }
+  GstTagList* all = gst_tag_list_new_empty();
+  int frames = 0, items = 0;
+  SourceItem item;
+  while (queue.pop(&item, SourceQueue::Clock::duration::zero()) == SourceQueue::Outcome::Item) {
+    ++items;
+    if (item.frame) fail_unless_equals_uint64(GST_BUFFER_OFFSET(item.frame.get()), 998 + frames++);
+    if (!item.tags) continue;
+    GstTagList* tags = nullptr;
+    gst_event_parse_tag(item.tags.get(), &tags);
+    gst_tag_list_insert(all, tags, GST_TAG_MERGE_REPLACE);
+    item.tags.reset();
+  }
+  fail_unless_equals_int(frames, 2);
+  fail_unless(items < 30, "%d", items);
+  fail_unless_equals_uint64(queue.dropped(), 998);
+  gchar *orientation = nullptr, *title = nullptr;
+  guint bitrate = 0;
+  fail_unless(gst_tag_list_get_string(all, GST_TAG_IMAGE_ORIENTATION, &orientation));
+  fail_unless(gst_tag_list_get_string(all, GST_TAG_TITLE, &title));
+  fail_unless(gst_tag_list_get_uint(all, GST_TAG_BITRATE, &bitrate));
+  fail_unless_equals_string(orientation, "rotate-90");
+  fail_unless_equals_string(title, "front");
+  fail_unless_equals_int(bitrate, 1099);
+  g_free(orientation);
+  g_free(title);
+  gst_tag_list_unref(all);
+}
+GST_END_TEST;
+
 static Suite* source_suite() {
   Suite* s = suite_create("source");
   TCase* tc = tcase_create("general");
@@ -323,6 +499,8 @@ static Suite* source_suite() {
   tcase_add_test(tc, test_up_and_down);
   tcase_add_test(tc, test_running);
   tcase_add_test(tc, test_not_negotiated);
+  tcase_add_test(tc, test_http_camera);
+  tcase_add_test(tc, test_nobody_takes);
   return s;
 }
 

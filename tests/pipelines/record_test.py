@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """anomaly-record on a video whose odd frames are known: which clips it keeps, what lies in them, and what cannot work. Prints TAP.
 
-usage: record_test.py ANOMALY-RECORD BUNDLE
+usage: record_test.py ANOMALY-RECORD BUNDLE [CAMERA]      CAMERA: the program of tests/gst/source_camera.c
 """
 import json
 import os
@@ -20,6 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "server"))
 from tap import check, equal, finish, result  # noqa: E402  pylint: disable=wrong-import-position
 
 PROGRAM, BUNDLE = (str(Path(argument).resolve()) for argument in sys.argv[1:3])
+CAMERA = sys.argv[3] if len(sys.argv) > 3 else None
 FRAMES = 300
 top = Path(tempfile.mkdtemp(prefix="anomaly-record-"))
 
@@ -92,6 +93,77 @@ def interrupted(flat_is_odd, level):
     return equal((process.returncode, out.splitlines()[-1]), (0, "1 clip")) or (None if counted[0] == counted[1] > 0 else str(counted))
 
 
+class Camera:
+    """Of RTSP, and killed at the end of a `with`."""
+
+    def __init__(self, port=0):
+        self.process = subprocess.Popen([CAMERA, str(port)], stdout=subprocess.PIPE, text=True)  # pylint: disable=consider-using-with
+        self.port = int(self.process.stdout.readline())
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.wait()
+        self.process.stdout.close()
+
+
+def comes(*patterns):
+    """Whether files like these come into the folder "lost"."""
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end:
+        if all(list((top / "lost").glob(pattern)) for pattern in patterns):
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def loses_its_camera():
+    """In the middle of an event that goes on as long as anything comes: the clip is finished while the camera is away, and another
+    one begins when it is back."""
+    with Camera() as camera:
+        url, port = f"rtsp://127.0.0.1:{camera.port}/live", camera.port
+        with subprocess.Popen([PROGRAM, "--model", BUNDLE, *DETECTOR, "--on-score", "0", "--off-score", "0", "--min-duration", "0",
+                               "--transport", "tcp", url, str(top / "lost")], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+            try:
+                begun = comes("event-0001.mp4.partial")
+                time.sleep(0.5)
+                camera.__exit__()
+                finished = comes("event-0001.mp4", "event-0001.json", "event-0001.jpg")
+                left, running = list((top / "lost").glob("*.partial")), process.poll() is None
+                if not (begun and finished and running) or left:
+                    process.kill()
+                    return f"begun {begun}, finished {finished}, running {running}, left {left}: {process.communicate()}"
+                length, one = seconds(top / "lost/event-0001.mp4"), facts("lost")[0]
+                with Camera(port):
+                    again = comes("event-0002.mp4.partial")
+                    time.sleep(0.5)
+                    process.send_signal(signal.SIGTERM)
+                    out, err = process.communicate(timeout=PATIENCE)
+            finally:
+                process.kill()
+    two = facts("lost")[1]
+    return (equal((again, process.returncode, list((top / "lost").glob("*.partial"))), (True, 0, [])) or
+            (None if "clips" in out and "trying again" in err else out + err) or
+            equal([(event["id"], event["end"]) for event in one["events"]], [(1, None)]) or
+            (None if length > 0 and one["frames"] > 0 and two["begin"] > one["end"] and two["frames"] > 0 else str((length, one, two))) or
+            (None if seconds(top / "lost/event-0002.mp4") > 0 else "the second clip is empty") or
+            (None if abs(seconds(top / "lost/event-0002.mp4") - (two["end"] - two["begin"])) < 1 else str(two)))
+
+
+def leaves_what_is_there(video, options):
+    """Also what a crash has left: a clip that was not finished, a picture on its own."""
+    folder = top / "crashed"
+    folder.mkdir()
+    for name in ("event-0001.mp4.partial", "event-0002.jpg", "event-0003.mp4", "event-0004.json"):
+        (folder / name).write_text("before", encoding="utf-8")
+    done = record(video, "crashed", *options)
+    names = sorted(path.name for path in folder.iterdir() if path.read_bytes() != b"before")
+    return equal((done.returncode, done.stdout.splitlines()[-1:], len(list(folder.iterdir()))), (0, ["1 clip"], 7)) or \
+        equal(names, ["event-0005.jpg", "event-0005.json", "event-0005.mp4"])
+
+
 def main():
     make_video(top / "two.mkv", [flat()] * 3 + [noise()] * 3)
     both = scores(top / "two.mkv", BUNDLE)
@@ -125,7 +197,12 @@ def main():
     make_video(top / "quiet.mkv", [usual] * 10)
     quiet = record(top / "quiet.mkv", "quiet", *common)
     check("nothing odd: no clip", lambda: equal((quiet.returncode, quiet.stdout, list((top / "quiet").iterdir())), (0, "0 clips\n", [])))
+    check("what a crash has left stays", leaves_what_is_there, top / "begins.mkv", [*common, "--after", "1"])
     check("ended in the middle", interrupted, flat_is_odd, level)
+    if CAMERA:
+        check("a camera that dies and comes back", loses_its_camera)
+    else:
+        result("a camera that dies and comes back", skip="there is no camera in this build")
 
     check("no source", says, 2, "see --help")
     check("a source that is not there", says, 1, '"nowhere.mp4" does not exist', "nowhere.mp4")
