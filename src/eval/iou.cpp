@@ -4,6 +4,7 @@
 #include <charconv>
 #include <cmath>
 #include <limits>
+#include <map>
 #include <stdexcept>
 #include <string_view>
 
@@ -43,10 +44,24 @@ LabelGroups parse_label_groups(const std::string& text, int classes) {
   }
   if (groups.size() > 256) throw std::invalid_argument("it names more than 256 label values");
   if (!any) throw std::invalid_argument("it ignores every label value");
+  check_label_groups(groups);
   return groups;
 }
 
+void check_label_groups(const LabelGroups& groups) {
+  std::map<int, size_t> value_of;
+  for (size_t value = 0; value < groups.size(); ++value)
+    for (const int id : groups[value]) {
+      const auto [known, fresh] = value_of.emplace(id, value);
+      if (!fresh && known->second != value)
+        throw std::invalid_argument("train id " + std::to_string(id) + " stands at the label values " +
+                                    std::to_string(known->second) + " and " + std::to_string(value) +
+                                    ": give it to one of them, or make them one value in the label maps");
+    }
+}
+
 IouCounter::IouCounter(const LabelGroups& groups) {
+  check_label_groups(groups);
   class_of_train_id_.fill(-1);
   class_of_value_.fill(-1);
   for (size_t value = 0; value < groups.size() && value < class_of_value_.size(); ++value) {
@@ -54,10 +69,7 @@ IouCounter::IouCounter(const LabelGroups& groups) {
     const int index = static_cast<int>(values_.size());
     values_.push_back(static_cast<int>(value));
     class_of_value_[value] = index;
-    for (const int id : groups[value]) {
-      int& known = class_of_train_id_.at(static_cast<size_t>(id));
-      if (known < 0) known = index;
-    }
+    for (const int id : groups[value]) class_of_train_id_.at(static_cast<size_t>(id)) = index;
   }
   hit_.assign(values_.size(), 0);
   truth_ = predicted_ = hit_;

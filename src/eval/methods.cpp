@@ -60,6 +60,11 @@ std::set<std::string> networks_of(const std::vector<const MethodInfo*>& methods)
   return networks;
 }
 
+Settings with_ensemble(Settings settings, const BundleInfo& info) {
+  settings.ensemble = info.ensemble;
+  return settings;
+}
+
 std::shared_ptr<const Bundle> checked(std::shared_ptr<const Bundle> bundle, const Settings& settings) {
   if (settings.normalization == Normalization::Fixed && bundle->has("perceptual") &&
       !bundle->info().perceptual_bounds)
@@ -96,7 +101,8 @@ const std::vector<MethodInfo>& known_methods() {
 Methods::Methods(std::shared_ptr<const Bundle> bundle, const Settings& settings,
                  const std::vector<std::string>& names, TrunkPrecision trunk)
     : chosen_(choose(*bundle, names)),
-      pipeline_(checked(std::move(bundle), settings), settings, networks_of(chosen_), trunk) {}
+      pipeline_(checked(bundle, settings), with_ensemble(settings, bundle->info()), networks_of(chosen_),
+                trunk) {}
 
 bool Methods::wants(const std::string& name) const {
   return std::any_of(chosen_.begin(), chosen_.end(), [&](const MethodInfo* m) { return name == m->name; });

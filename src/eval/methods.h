@@ -38,7 +38,8 @@ struct Scores {
 class Methods {
  public:
   // `names`: of known_methods(); empty: all that the bundle has the networks for. Throws Error(BadSettings)
-  // for an unknown name, one that is named twice, and one that the bundle cannot serve.
+  // for an unknown name, one that is named twice, and one that the bundle cannot serve. The ensemble's
+  // weights are the bundle's, whatever the settings'.
   Methods(std::shared_ptr<const Bundle> bundle, const Settings& settings,
           const std::vector<std::string>& names, TrunkPrecision trunk = TrunkPrecision::Same);
 

@@ -176,8 +176,9 @@ What is known of the frames
   --normal                 instead: nothing is anomalous anywhere (for false alarms)
   --labels DIR             label maps, for the segmentation's IoU
   --label-map MAP          the train ids that label values 0, 1, ... stand for: commas
-                             between values, + between ids, - for an ignored value
-                             (default: they are train ids, and others are ignored)
+                             between values, + between ids, - for an ignored value;
+                             an id belongs to one value (default: they are train ids,
+                             and others are ignored)
   --roi X,Y,W,H            what lies outside, in frame pixels, is ignored
   --fps N                  the frames follow each other N times a second (default: as the
                              video file says; without it a folder is single pictures)

@@ -6,9 +6,11 @@
 #include "src/eval/input.h"
 
 #ifdef ANOMALY_VIDEOIO
+#include <algorithm>
 #include <charconv>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
 #include <opencv2/videoio.hpp>
 #endif
 
@@ -31,6 +33,14 @@ int64_t number_of(const std::string& path) {
   return number;
 }
 
+// An ISO media file (MP4, M4V, newer MOV). Its count of frames includes those that an edit list leaves out,
+// as after cutting without re-encoding.
+bool has_edit_lists(const std::string& path) {
+  char start[8] = {};
+  return std::ifstream(path, std::ios::binary).read(start, sizeof start) &&
+         std::memcmp(start + 4, "ftyp", 4) == 0;
+}
+
 class VideoInput final : public Input {
  public:
   explicit VideoInput(const InputOptions& options) : options_(options) {
@@ -48,12 +58,21 @@ class VideoInput final : public Input {
     const double count = video_.get(cv::CAP_PROP_FRAME_COUNT), fps = video_.get(cv::CAP_PROP_FPS);
     if (count > 0 && count < 1e9) count_ = static_cast<int64_t>(count);
     if (fps > 0 && fps < 1e5) fps_ = fps;
+    // OpenCV tells no length in seconds, but a file's mean rate in kilobits a second, rounded down.
+    const double rate = video_.get(cv::CAP_PROP_BITRATE);
+    if (std::error_code unknown; rate > 0 && has_edit_lists(options.path))
+      shown_ = 8e-3 * static_cast<double>(std::filesystem::file_size(options.path, unknown)) / (rate + 1);
   }
 
   bool next(EvalFrame& frame) override {
     cv::Mat bgr;
     if (!video_.read(bgr) || bgr.empty()) {
       if (next_ == 0) throw Error(ErrorKind::Io, options_.path + ": holds no frame that can be read");
+      if (ends_early())
+        throw Error(ErrorKind::Io, options_.path + ": is cut short or damaged: it announces " +
+                                       std::to_string(count_) + " frames, of which " + std::to_string(next_) +
+                                       " could be decoded; get it whole, or remux those that are there, as "
+                                       "with ffmpeg -i VIDEO -c copy OTHER, and use that");
       if (!masks_.empty() && masks_.rbegin()->first >= next_)
         throw Error(ErrorKind::Io, masks_.rbegin()->second + ": there is no such frame, " + options_.path +
                                        " ends after " + std::to_string(next_));
@@ -61,6 +80,7 @@ class VideoInput final : public Input {
     }
     if (bgr.type() != CV_8UC3)
       throw Error(ErrorKind::Io, options_.path + ": its frames are not 8-bit colour");
+    last_time_ = std::max(last_time_, video_.get(cv::CAP_PROP_POS_MSEC) / 1000);
     frame.name = "frame " + std::to_string(next_);
     frame.width = bgr.cols;
     frame.height = bgr.rows;
@@ -80,11 +100,21 @@ class VideoInput final : public Input {
   double fps() const override { return fps_; }
 
  private:
+  // Noticeably fewer frames than were announced. Some containers announce no count, and OpenCV then takes it
+  // from length and rate: where frames come at irregular times it is too high, but the last one's time fits.
+  bool ends_early() const {
+    const auto seen = std::max(static_cast<double>(next_), last_time_ * fps_ + 1);
+    const auto missing = [&](double frames) { return frames - seen > std::max(2.0, 0.01 * frames); };
+    return missing(static_cast<double>(count_)) && (shown_ <= 0 || missing(shown_ * fps_));
+  }
+
   InputOptions options_;
   std::map<int64_t, std::string> masks_;  // by frame
   cv::VideoCapture video_;
   int64_t next_ = 0, count_ = 0;
   double fps_ = 0;
+  double last_time_ = 0;  // of the frames read so far, in seconds; 0 = not known
+  double shown_ = 0;      // seconds that are shown of a file with edit lists; 0 = not known, or all of it
 };
 
 }  // namespace

@@ -115,13 +115,8 @@ cv::Mat read_groups(const std::string& path, cv::Size size, const std::array<uin
   return groups;
 }
 
-}  // namespace
-
-Dataset read_dataset_frames(const std::string& root, const DatasetConfig& config, double held_out_share,
-                            Groups& groups) {
-  if (config.held_out_share) held_out_share = *config.held_out_share;
-  if (config.scenes.drives > 0) return render_drives(config, held_out_share);
-  if (!config.labelled()) return read_ordinary_drive(root + "/" + config.images, config, held_out_share);
+Dataset read_labelled(const std::string& root, const DatasetConfig& config, double held_out_share,
+                      Groups& groups) {
   std::array<uint8_t, 256> table;
   table.fill(Groups::kIgnore);
   for (size_t value = 0; value < config.groups.size(); ++value)
@@ -140,6 +135,22 @@ Dataset read_dataset_frames(const std::string& root, const DatasetConfig& config
         read_groups(root + "/" + config.labels + "/" + frame.name + ".png", frame.rgb.size(), table);
     (i < kept ? dataset.training : dataset.held_out).push_back(std::move(frame));
   }
+  return dataset;
+}
+
+}  // namespace
+
+Dataset read_dataset_frames(const std::string& root, const DatasetConfig& config, double held_out_share,
+                            Groups& groups) {
+  const double share = config.held_out_share.value_or(held_out_share);
+  Dataset dataset = config.scenes.drives > 0 ? render_drives(config, share)
+                    : config.labelled()      ? read_labelled(root, config, share, groups)
+                                             : read_ordinary_drive(root + "/" + config.images, config, share);
+  if (dataset.training.empty())
+    throw Error(
+        ErrorKind::BadSettings,
+        "data set " + config.name + ": all of its " + std::to_string(dataset.held_out.size()) +
+            " frames are held out, none is left to train on; lower its held_out_share, or add frames");
   return dataset;
 }
 

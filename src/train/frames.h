@@ -40,7 +40,8 @@ struct Dataset {
 
 // Renders the drives, or reads a folder of pictures with labels of the same stem (.png), or an ordinary drive
 // without labels. The last `held_out_share` by name are held out. Throws Error(NotFound or Io) naming the
-// folder or file: no pictures, a picture without label, sizes that differ.
+// folder or file: no pictures, a picture without label, sizes that differ; Error(BadSettings) naming the set
+// where all would be held out.
 Dataset read_dataset_frames(const std::string& root, const DatasetConfig& config, double held_out_share,
                             Groups& groups);
 

@@ -6,11 +6,27 @@
 
 #include <algorithm>
 #include <opencv2/imgproc.hpp>
+#include <stdexcept>
 
+#include "src/error.h"
 #include "src/train/augment.h"
 #include "src/train/batches.h"
 
 namespace anomaly::train {
+
+namespace {
+
+eval::IouCounter counter_of(const DatasetConfig& config) {
+  try {
+    return eval::IouCounter(config.groups);
+  } catch (const std::invalid_argument& problem) {
+    throw Error(ErrorKind::BadSettings, "the groups of data set " + config.name + ": " + problem.what());
+  }
+}
+
+}  // namespace
+
+IouCounter::IouCounter(const DatasetConfig& config) : groups_(config.groups), counter_(counter_of(config)) {}
 
 void IouCounter::add(const cv::Mat& predicted, const cv::Mat& groups, const Groups& all) {
   constexpr uint8_t kIgnored =
@@ -21,6 +37,7 @@ void IouCounter::add(const cv::Mat& predicted, const cv::Mat& groups, const Grou
     for (size_t v = 0; v < groups_.size(); ++v) {
       std::vector<int> sorted = groups_[v];
       std::sort(sorted.begin(), sorted.end());
+      sorted.erase(std::unique(sorted.begin(), sorted.end()), sorted.end());
       if (sorted == all.all()[g]) value_of_group[g] = static_cast<uint8_t>(v);
     }
   cv::Mat values;

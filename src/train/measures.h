@@ -19,7 +19,8 @@ namespace anomaly::train {
 // hold groups of all data sets instead of label values.
 class IouCounter {
  public:
-  explicit IouCounter(const DatasetConfig& config) : groups_(config.groups), counter_(config.groups) {}
+  // Throws Error(BadSettings) naming the data set where two of its label values claim one train id.
+  explicit IouCounter(const DatasetConfig& config);
   // predicted: H x W train ids. groups: H x W indices into `all`, other values ignored.
   void add(const cv::Mat& predicted, const cv::Mat& groups, const Groups& all);
   // NaN for a value that neither occurs nor is predicted.

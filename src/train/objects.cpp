@@ -43,6 +43,21 @@ Json read_json(const std::string& path) {
   }
 }
 
+// A name that is misspelt would hold nothing out, and training would see what it is measured on.
+void check_known(const std::vector<std::string>& held_out, const std::map<int64_t, std::string>& categories,
+                 const std::string& path) {
+  std::set<std::string> known;
+  for (const auto& entry : categories) known.insert(entry.second);
+  const auto unknown = std::find_if(held_out.begin(), held_out.end(),
+                                    [&](const std::string& name) { return known.count(name) == 0; });
+  if (unknown == held_out.end()) return;
+  std::string list;
+  for (const std::string& one : known) list.append(list.empty() ? "" : ", ").append(one);
+  throw Error(ErrorKind::BadSettings,
+              path + ": has no category of things \"" + *unknown +
+                  "\", which the configuration's held_out_categories name; known are " + list);
+}
+
 void cut_objects(const std::string& root, const ObjectsConfig& config, const Json& annotation,
                  const std::function<bool(const std::string&)>& wanted,
                  const std::map<int64_t, std::string>& categories, std::vector<PastedObject>& objects) {
@@ -93,6 +108,7 @@ std::vector<PastedObject> read_objects(const std::string& root, const ObjectsCon
     for (const Json& category : json.at("categories").items())
       if (category.int_or("isthing", 0) == 1)
         categories[category.at("id").as_int()] = category.at("name").as_string();
+    check_known(config.held_out_categories, categories, path);
     std::vector<const Json*> annotations;
     for (const Json& annotation : json.at("annotations").items()) annotations.push_back(&annotation);
     std::sort(annotations.begin(), annotations.end(), [](const Json* a, const Json* b) {

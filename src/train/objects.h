@@ -28,7 +28,7 @@ enum class ObjectKind {
 // Whole things (no crowds) of at least 900 pixels.
 // held_out: those of the last config.held_out pictures by name, else those of the others; of the others,
 // foreign ones whose category config.held_out_categories names are left out, too. Throws Error(NotFound, Io
-// or BadSettings) naming the file.
+// or BadSettings) naming the file; BadSettings where such a name is none of its categories, too.
 std::vector<PastedObject> read_objects(const std::string& root, const ObjectsConfig& config, bool held_out,
                                        ObjectKind kind = ObjectKind::Foreign);
 

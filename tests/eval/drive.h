@@ -25,7 +25,13 @@ namespace drawn {
 inline constexpr int kWidth = 160, kHeight = 96, kFrames = 6;
 
 inline const fixture::BundleFile& tiny_file() {
-  static const fixture::BundleFile file(fixture::tiny_info(), fixture::tiny_tensors());
+  static const fixture::BundleFile file(
+      [] {
+        auto info = fixture::tiny_info();
+        info.ensemble = {0.5, 0.1, 0.3, 0.1};  // other ones than those without a bundle
+        return info;
+      }(),
+      fixture::tiny_tensors());
   return file;
 }
 

@@ -56,12 +56,43 @@ TEST(a_video_file_is_read_frame_by_frame) {
 #endif
 
 // Goes through all the frames.
-static void read_all(const eval::InputOptions& options) {
+static int read_all(const eval::InputOptions& options) {
   const auto input = eval::Input::open(options);
   eval::EvalFrame frame;
-  while (input->next(frame)) {
-  }
+  int frames = 0;
+  while (input->next(frame)) ++frames;
+  return frames;
 }
+
+#ifdef ANOMALY_VIDEOIO
+TEST(a_video_that_ends_early_is_refused) {
+  check::TemporaryFolder place;
+  const std::string whole = place.file("whole.avi"), part = place.file("part.avi");
+  constexpr int kLength = 24;
+  {
+    cv::VideoWriter video(whole, cv::CAP_OPENCV_MJPEG, cv::VideoWriter::fourcc('M', 'J', 'P', 'G'), 8,
+                          {kWidth, kHeight});
+    for (int i = 0; i < kLength; ++i)
+      video.write(cv::imread(drive().images + "/road" + std::to_string(i % kFrames) + ".png"));
+  }
+  CHECK_EQ(read_all({.path = whole, .normal = true}), kLength);
+  // Broken off in the middle, as by a disk that was full or a transfer that was not finished.
+  fs::copy_file(whole, part);
+  fs::resize_file(part, fs::file_size(whole) / 2);
+  CHECK_THROWS(read_all({.path = part, .normal = true}), Error, "part.avi: is cut short or damaged");
+  CHECK_THROWS(read_all({.path = part, .normal = true}), Error, "it announces 24 frames, of which 1");
+  drive().refuses({"--normal", part}, 1, "part.avi: is cut short or damaged");
+}
+
+TEST(an_mp4_file_that_ends_early_is_refused) {
+  const std::string whole = check::shared_data("data/dashcam/highway-960x540-25fps.mp4");
+  check::TemporaryFolder place;
+  const std::string part = place.file("part.mp4");
+  std::ofstream(part, std::ios::binary) << std::ifstream(whole, std::ios::binary).rdbuf();
+  fs::resize_file(part, fs::file_size(whole) / 4);
+  CHECK_THROWS(read_all({.path = part, .normal = true}), Error, "part.mp4: is cut short or damaged");
+}
+#endif
 
 TEST(bad_input_is_refused_by_name) {
   const Drive& d = drive();
@@ -160,6 +191,8 @@ TEST(bad_command_lines_are_refused) {
   d.refuses({"--normal", "--nothing", d.images}, 2, "--nothing: not an option");
   d.refuses({"--normal", "--labels", d.labels, "--label-map", "0,77", d.images}, 2,
             "\"77\" is not a train id");
+  d.refuses({"--normal", "--labels", d.labels, "--label-map", "0,1,0", d.images}, 2,
+            "--label-map 0,1,0: train id 0 stands at the label values 0 and 2");
   CHECK(d.run({"--help"}).out.rfind("usage: anomaly-eval", 0) == 0);
   CHECK(d.run({"--version"}).out.rfind("anomaly-eval ", 0) == 0);
 }

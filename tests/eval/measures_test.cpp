@@ -220,6 +220,14 @@ TEST(label_groups_are_read_and_refused) {
                "\"19\" is not a train id from 0 to 18");
 }
 
+TEST(a_train_id_belongs_to_one_label_value) {
+  CHECK_THROWS(parse_label_groups("0,-,1+2,3,2", 19), std::invalid_argument,
+               "train id 2 stands at the label values 2 and 4");
+  CHECK_THROWS(IouCounter({{0}, {5, 0}}), std::invalid_argument,
+               "train id 0 stands at the label values 0 and 1");
+  CHECK_EQ(parse_label_groups("1+1,2", 19).size(), size_t{2});  // said twice of one value is no contradiction
+}
+
 TEST(iou_by_label_value) {
   // Value 0 = train id 0, 1 = 2 or 8, 2 ignored, 3 never seen.
   IouCounter counter({{0}, {2, 8}, {}, {5}});
@@ -286,7 +294,7 @@ TEST(an_alarm_that_stays_is_one_alarm) {
 }
 
 TEST(ten_million_pixels_take_four_bytes_each) {
-  // benchmark_measures does this with 100 million.
+  // ranking_main.cpp does this with 100 million: build/tests/eval/ranking --pixels 100000000
   constexpr size_t kPixels = 10'000'000, kFrame = 100'000;
   rusage before{}, after{};
   ::getrusage(RUSAGE_SELF, &before);

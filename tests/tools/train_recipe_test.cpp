@@ -6,6 +6,8 @@
 #include <ATen/ops/zeros.h>
 
 #include <algorithm>
+#include <array>
+#include <cstdlib>
 #include <cstring>
 #include <set>
 
@@ -16,6 +18,7 @@
 #include "src/train/checkpoint.h"
 #include "src/train/composites.h"
 #include "src/train/discriminator.h"
+#include "src/train/measures.h"
 #include "src/train/objects.h"
 #include "src/train/shapes.h"
 #include "src/train/weather.h"
@@ -34,6 +37,13 @@ void same_checkpoint(const Session& a, const Session& b, const std::string& stag
   for (size_t i = 0; i < left.size(); ++i)
     if (!left[i].second.equal(right[i].second))
       check::fail(__FILE__, __LINE__, stage, ": ", left[i].first, " differs");
+}
+
+// The drawn data's configuration, changed by `members`.
+Config changed(const DrawnData& data, const std::string& members) {
+  const std::string path = data.folder + "/changed.json";
+  std::ofstream(path) << R"({"base": "config.json", )" << members << "}";
+  return Config::read(path);
 }
 
 }  // namespace
@@ -232,7 +242,8 @@ TEST(invented_shapes) {
   CHECK(a.rgb.size() == b.rgb.size());
   CHECK_EQ(cv::norm(a.rgb, b.rgb, cv::NORM_INF), 0.0);
 
-  CHECK_THROWS(CompositeOptions::from_json(Json::parse(R"({"shapes": 2})")), Error, "shapes must be 0 to 1");
+  CHECK_THROWS(CompositeOptions::from_json(Json::parse(R"({"shapes": 2})")), Error,
+               "shapes, decoys and appearance must be 0 to 1");
 }
 
 TEST(a_configuration_may_change_another) {
@@ -257,6 +268,120 @@ TEST(a_configuration_may_change_another) {
   CHECK_THROWS(Config::read(data.folder + "/round.json"), Error, "leads on and on");
   std::ofstream(data.folder + "/lost.json") << R"({"base": "nowhere.json"})";
   CHECK_THROWS(Config::read(data.folder + "/lost.json"), Error, "nowhere.json");
+}
+
+TEST(members_that_nothing_reads_are_refused_by_name) {
+  const DrawnData data;
+  for (const auto& [members, part] : std::vector<std::pair<const char*, const char*>>{
+           {R"("held_out": 0.1)", ": held_out: no such member; known are name, seed, "},
+           {R"("stages": {"dissimilarity": {"hard_negative": 3}})",
+            ": stages.dissimilarity: hard_negative: no such member; known are steps, batch, "},
+           {R"("stages": {"ensemble": {"steps": 3}})",
+            "stages.ensemble: steps: no such member; known are samples, criterion, false_positive_rate"},
+           {R"("stages": {"segmentation": {"coarse_every": 3}})",
+            "stages.segmentation: coarse_every: no such"},
+           {R"("stages": {"synthesys": {}})",
+            "stages: synthesys: no such member; known are segmentation, synthesis, dissimilarity, "
+            "baseline, "},
+           {R"("datasets": {"drawn": {"label": "x"}})",
+            "datasets.drawn: label: no such member; known are images, labels, groups, weight, "},
+           {R"("datasets": {"drawn": {"every": 2}})", "datasets.drawn: every: no such"},  // of drives alone
+           {R"("datasets": {"drive": {"groups": [[0]]}})", "datasets.drive: groups: no such"},
+           {R"("datasets": {"more": {"scenes": {"drives": 1}, "images": "x"}})", "datasets.more: images: no"},
+           {R"("datasets": {"more": {"scenes": {"drives": 1, "seed": 2}}})",
+            "datasets.more.scenes: seed: no such member; known are drives, "},
+           {R"("objects": {"held_out_category": ["cow"]})", "objects: held_out_category: no such"},
+           {R"("test": {"weight": 2})", "test: weight: no such member; known are images, labels, groups"},
+       })
+    CHECK_THROWS(changed(data, members), Error, part);
+  // All that there are are known, the published configurations' among them.
+  changed(data, R"("provenance": {"any": 1}, "license": "any", "stages": {
+    "segmentation": {"weight_decay": 0.1, "beta1": 0.5, "other_sizes": [[32, 96]], "aspect": 0.1},
+    "dissimilarity": {"shadow": 0.5, "object_top": 0.3, "void_is_anomaly": true, "shapes": 0.2, "appearance": 0,
+      "most_zoom": 1}},
+    "datasets": {"more": {"scenes": {"drives": 1, "height": 64, "width": 64}, "segmentation_weight": 0}})");
+  const char* root = std::getenv("ANOMALY_SOURCE_ROOT");
+  int published = 0;
+  for (const auto& file : std::filesystem::directory_iterator(std::string(root ? root : ".") + "/models"))
+    if (file.path().extension() == ".json") {
+      CHECK(!Config::read(file.path().string()).datasets.empty());
+      ++published;
+    }
+  CHECK(published >= 4);
+}
+
+TEST(numbers_out_of_their_range_are_refused_by_name) {
+  const DrawnData data;
+  for (const auto& [stage, setting, part] : std::vector<std::array<const char*, 3>>{
+           {"segmentation", R"("steps": 0)", "steps: must be a whole number from 1 to 1000000000, not 0"},
+           {"segmentation", R"("batch": 0)", "batch: must be a whole number from 1 to 4096, not 0"},
+           {"segmentation", R"("batch": 2.5)", "batch: expected an integer"},
+           {"segmentation", R"("mix": 1.5)", "mix: must be a number from 0 to 1, not 1.5"},
+           {"segmentation", R"("crop_height": 4294967328)", "crop_height: must be a whole number from 32"},
+           {"segmentation", R"("precision": "float16")",
+            "precision: must be float32 or bfloat16, not \"float16\""},
+           {"segmentation", R"("other_sizes": [[32, 40]])", "other_sizes: a size is not a multiple of 32"},
+           {"synthesis", R"("coarse_every": 0)", "coarse_every: must be a whole number from 1"},
+           {"synthesis", R"("coarse_every": -3)", "coarse_every: must be a whole number from 1"},
+           {"synthesis", R"("discriminator_width": 0)", "discriminator_width: must be a whole number from 1"},
+           {"dissimilarity", R"("samples": 0)", "samples: must be a whole number from 1"},
+           {"dissimilarity", R"("validation_samples": 0)",
+            "validation_samples: must be a whole number from 1"},
+           {"dissimilarity", R"("void_is_anomaly": 1)", "void_is_anomaly: expected a boolean"},
+           {"baseline", R"("samples": -1)", "samples: must be a whole number from 1"},
+           {"ensemble", R"("samples": 0)", "samples: must be a whole number from 1"},
+       })
+    CHECK_THROWS(changed(data, R"("stages": {")" + std::string(stage) + R"(": {)" + setting + "}}"), Error,
+                 "changed.json: stages." + std::string(stage) + ": " + part);
+  for (const char* share : {"-0.1", "1", "2"}) {
+    const std::string member = R"("held_out_share": )" + std::string(share);
+    CHECK_THROWS(changed(data, member), Error,
+                 "the held_out_share of the configuration is " + std::string(share) + ", and must be at");
+    CHECK_THROWS(changed(data, R"("datasets": {"drive": {)" + member + "}}"), Error,
+                 "the held_out_share of data set drive is " + std::string(share) + ", and must be at");
+  }
+  CHECK_EQ(changed(data, R"("held_out_share": 0)").held_out_share, 0.0);
+  CHECK_THROWS(changed(data, R"("objects": {"held_out": -1})"), Error,
+               "objects: held_out must be at least 0");
+}
+
+TEST(categories_to_hold_out_must_be_there) {
+  const DrawnData data;
+  const Config config = changed(data, R"("objects": {"held_out_categories": ["toaster", "toster"]})");
+  for (const ObjectKind kind : {ObjectKind::Foreign, ObjectKind::LeftOut, ObjectKind::Street})
+    CHECK_THROWS(read_objects(data.folder, config.objects, true, kind), Error,
+                 "panoptic.json: has no category of things \"toster\"");
+}
+
+TEST(a_class_of_two_label_values_is_refused_where_it_is_measured) {
+  const DrawnData data;
+  const char* part = "train id 8 stands at the label values 2 and 3";
+  const std::string groups = R"("groups": [[0], [10], [2, 8], [8]])";
+  CHECK_THROWS(changed(data, R"("datasets": {"drawn": {)" + groups + "}}"), Error,
+               std::string("the groups of data set drawn, whose IoU is measured: ") + part);
+  CHECK_THROWS(changed(data, R"("test": {)" + groups + "}"), Error, part);
+  // Where it is not, one class may have several values.
+  const Config config = changed(data, R"("datasets": {"drawn": {"held_out_share": 0, )" + groups + "}}");
+  CHECK_EQ(config.datasets[0].groups.size(), size_t{4});
+  CHECK_THROWS(IouCounter{config.datasets[0]}, Error, part);
+}
+
+TEST(a_data_set_keeps_frames_to_train_on) {
+  const DrawnData data;
+  Groups groups;
+  DatasetConfig drives;
+  drives.name = "drives";
+  drives.scenes.drives = 1;
+  drives.scenes.height = drives.scenes.width = 64;
+  const Config config = changed(data, R"("held_out_share": 0.95)");
+  for (const DatasetConfig& dataset : {config.datasets.at(0), drives})
+    CHECK_THROWS(read_dataset_frames(data.folder, dataset, config.held_out_share, groups), Error,
+                 "data set " + dataset.name + ": all of its ");
+  DatasetConfig drive = config.datasets.at(1);
+  CHECK_EQ(read_dataset_frames(data.folder, drive, config.held_out_share, groups).training.size(), size_t{3});
+  drive.every = 6;  // one frame is left, and half of it is held out
+  CHECK_THROWS(read_dataset_frames(data.folder, drive, 0, groups), Error, "data set drive: all of its 1 ");
+  CHECK_EQ(read_dataset_frames(data.folder, config.test, 0, groups).training.size(), size_t{6});
 }
 
 TEST(drives_of_the_scene_are_data) {
