@@ -71,9 +71,12 @@ static gboolean close_client(gpointer client) {
 /* A client is closed by its own thread: the library's connections are not safe otherwise. */
 static void client_threads_configure(GstRTSPThreadPool* pool, GstRTSPThread* thread,
                                      GstRTSPContext* context) {
+  GObject* client = G_OBJECT(context->client);
   (void)pool;
-  if (thread->type == GST_RTSP_THREAD_TYPE_CLIENT && g_object_get_data(G_OBJECT(context->client), "refused"))
-    call_in(thread->context, close_client, context->client);
+  if (thread->type != GST_RTSP_THREAD_TYPE_CLIENT) return;
+  g_object_set_data_full(client, "context", g_main_context_ref(thread->context),
+                         (GDestroyNotify)g_main_context_unref);
+  if (g_object_get_data(client, "refused")) call_in(thread->context, close_client, context->client);
 }
 
 static void client_threads_class_init(ClientThreadsClass* klass) {
@@ -143,6 +146,7 @@ static void keep(gpointer object) {
 
 static void on_closed(GstRTSPClient* client, gpointer data) {
   (void)data;
+  g_object_set_data(G_OBJECT(client), "context", NULL);
   end_asking(client);
   keep(client);
 }
@@ -153,8 +157,70 @@ static void on_session_removed(GstRTSPSessionPool* pool, GstRTSPSession* session
   keep(session);
 }
 
+static GWeakRef sessions; /* the server's pool of them */
+
 void clients_keep_sessions(GstRTSPSessionPool* pool) {
+  g_weak_ref_set(&sessions, pool);
   g_signal_connect(pool, "session-removed", G_CALLBACK(on_session_removed), NULL);
+}
+
+/* --- A media that has failed
+ * ------------------------------------------------------------------------------------ */
+static void free_client_of(gpointer client) {
+  g_weak_ref_clear(client);
+  g_free(client);
+}
+
+static void on_new_session(GstRTSPClient* client, GstRTSPSession* session, gpointer data) {
+  GWeakRef* ref = g_new0(GWeakRef, 1);
+  (void)data;
+  g_weak_ref_init(ref, client);
+  g_object_set_data_full(G_OBJECT(session), "client", ref, free_client_of);
+}
+
+static gpointer ref_context(gpointer context, gpointer data) {
+  (void)data;
+  return context ? g_main_context_ref(context) : NULL;
+}
+
+typedef struct {
+  GstRTSPMedia* media;
+  gboolean found; /* in the session */
+} Failed;
+
+static GstRTSPFilterResult release_media(GstRTSPSession* session, GstRTSPSessionMedia* part, gpointer data) {
+  Failed* failed = data;
+  (void)session;
+  if (gst_rtsp_session_media_get_media(part) != failed->media) return GST_RTSP_FILTER_KEEP;
+  failed->found = TRUE;
+  return GST_RTSP_FILTER_REMOVE;
+}
+
+static GstRTSPFilterResult end_session(GstRTSPSessionPool* pool, GstRTSPSession* session, gpointer data) {
+  Failed* failed = data;
+  GWeakRef* ref = g_object_get_data(G_OBJECT(session), "client");
+  (void)pool;
+  failed->found = FALSE;
+  gst_rtsp_media_lock(failed->media); /* no request uses it meanwhile */
+  gst_rtsp_session_filter(session, release_media, failed);
+  gst_rtsp_media_unlock(failed->media);
+  if (!failed->found) return GST_RTSP_FILTER_KEEP;
+  GstRTSPClient* client = ref ? g_weak_ref_get(ref) : NULL;
+  GMainContext* context = client ? g_object_dup_data(G_OBJECT(client), "context", ref_context, NULL) : NULL;
+  if (context) {
+    call_in(context, close_client, client);
+    g_main_context_unref(context);
+  }
+  g_clear_object(&client);
+  return GST_RTSP_FILTER_REMOVE;
+}
+
+void clients_end_media(GstRTSPMedia* media) {
+  GstRTSPSessionPool* pool = g_weak_ref_get(&sessions);
+  Failed failed = {.media = media};
+  if (!pool) return;
+  gst_rtsp_session_pool_filter(pool, end_session, &failed);
+  g_object_unref(pool);
 }
 
 void client_refuse(GstRTSPClient* client) {
@@ -165,5 +231,6 @@ void client_begins(GstRTSPClient* client) {
   g_object_set_data_full(G_OBJECT(client), "asks", g_new0(gint, 1), g_free);
   g_signal_connect(client, "pre-describe-request", G_CALLBACK(on_describe), NULL);
   g_signal_connect(client, "send-message", G_CALLBACK(on_answer), NULL);
+  g_signal_connect(client, "new-session", G_CALLBACK(on_new_session), NULL);
   g_signal_connect(client, "closed", G_CALLBACK(on_closed), NULL);
 }

@@ -88,6 +88,28 @@ static GstRTSPFilterResult remove_session(GstRTSPSessionPool* pool, GstRTSPSessi
   return GST_RTSP_FILTER_REMOVE;
 }
 
+/* A name is looked up once: clients are told the address, and video over UDP leaves from it. */
+static gboolean resolve_address(Config* config, GError** error) {
+  if (g_hostname_is_ip_address(config->address) || strchr(config->address, ':')) return TRUE;
+  GResolver* resolver = g_resolver_get_default();
+  GError* why = NULL;
+  GList* found = g_resolver_lookup_by_name_with_flags(resolver, config->address,
+                                                      G_RESOLVER_NAME_LOOKUP_FLAGS_IPV4_ONLY, NULL, NULL);
+  if (!found) found = g_resolver_lookup_by_name(resolver, config->address, NULL, &why);
+  const gboolean ok = found != NULL;
+  if (ok) {
+    g_free(config->address);
+    config->address = g_inet_address_to_string(found->data);
+    g_resolver_free_addresses(found);
+  } else {
+    g_set_error(error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT, "address \"%s\": %s", config->address,
+                why->message);
+    g_clear_error(&why);
+  }
+  g_object_unref(resolver);
+  return ok;
+}
+
 /* Runs the main context while `count` is not 0, at most until then. */
 static void run_while(guint (*count)(void), gint64 until) {
   while (count() > 0 && g_get_monotonic_time() < until) {
@@ -175,7 +197,9 @@ static gboolean serve(Config* config, GError** error) {
   g_object_unref(server);
   if (media_count() == 0) {
     client_threads_end();
-    web_clear(config);
+    /* A client that was only just asking may have made another one. */
+    run_while(media_count, g_get_monotonic_time() + G_USEC_PER_SEC);
+    if (media_count() == 0) web_clear(config);
   }
   g_main_loop_unref(loop);
   g_free(service);
@@ -206,7 +230,7 @@ int main(int argc, char** argv) {
   programs_find_plugin();
   Config* config = config_new();
   const gboolean read = (!opt.config || config_load(config, opt.config, &error)) && add_flags(config, &error);
-  ok = read && mount_check_all(config, &error) && serve(config, &error);
+  ok = read && resolve_address(config, &error) && mount_check_all(config, &error) && serve(config, &error);
   if (!ok) programs_complain("%s", error->message);
   g_clear_error(&error);
   if (media_count() == 0) config_free(config); /* else a pipeline that does not end still uses it */

@@ -21,6 +21,7 @@ typedef struct {
   GstRTSPMedia parent;
   Stage stage;      /* under `lock`, as all of these */
   gboolean gone;    /* its pipeline has ended */
+  gboolean failed;  /* and those who watch it are let go */
   GSource* wait;    /* in the main context, or NULL */
   guint generation; /* clients are given it while the mount's is the same */
 } ServerMedia;
@@ -44,7 +45,8 @@ G_DEFINE_TYPE(ServerFactory, server_factory, GST_TYPE_RTSP_MEDIA_FACTORY)
 
 static GMutex lock;
 static GCond ended;     /* a media */
-static GList* medias;   /* that are configured and have not ended */
+static GList* medias;   /* that are made, or being made, and have not ended */
+static guint enders;    /* threads that end one */
 static gboolean ending; /* the server ends: nothing lingers */
 
 static Mount* mount_of(gpointer media) {
@@ -53,7 +55,7 @@ static Mount* mount_of(gpointer media) {
 
 guint media_count(void) {
   g_mutex_lock(&lock);
-  const guint count = g_list_length(medias);
+  const guint count = g_list_length(medias) + enders;
   g_mutex_unlock(&lock);
   return count;
 }
@@ -67,6 +69,43 @@ static void give_up(GstRTSPMedia* media, const gchar* why) {
 
 /* --- A media's end
  * ---------------------------------------------------------------------------------------------- */
+static gpointer ended_by_thread(gpointer media) {
+  g_object_unref(media);
+  g_mutex_lock(&lock);
+  enders--;
+  g_mutex_unlock(&lock);
+  return NULL;
+}
+
+/* A source or a device that hangs holds up neither the other clients nor the server's end. The function ends
+ * with ended_by_thread(). FALSE where there can be no further thread. */
+static gboolean in_own_thread(GThreadFunc function, gpointer media) {
+  g_mutex_lock(&lock);
+  enders++;
+  g_mutex_unlock(&lock);
+  GThread* thread = g_thread_try_new("media-end", function, g_object_ref(media), NULL);
+  if (thread)
+    g_thread_unref(thread); /* `enders` tells when it is done */
+  else
+    ended_by_thread(media);
+  return thread != NULL;
+}
+
+static gpointer end_held(gpointer media) {
+  gst_rtsp_media_unprepare(media);
+  return ended_by_thread(media);
+}
+
+/* What has been held while it waited. */
+static void let_go_of(gpointer media) {
+  if (!in_own_thread(end_held, media)) gst_rtsp_media_unprepare(media);
+}
+
+static gpointer end_failed(gpointer media) {
+  clients_end_media(media);
+  return ended_by_thread(media);
+}
+
 static gboolean on_waited(gpointer data) {
   ServerMedia* self = data;
   g_mutex_lock(&lock);
@@ -74,7 +113,7 @@ static gboolean on_waited(gpointer data) {
   g_clear_pointer(&self->wait, g_source_unref);
   self->stage = RETIRED;
   g_mutex_unlock(&lock);
-  if (held) gst_rtsp_media_unprepare(GST_RTSP_MEDIA(self));
+  if (held) let_go_of(self);
   return G_SOURCE_REMOVE;
 }
 
@@ -155,8 +194,8 @@ static void on_unprepared(GstRTSPMedia* media, gpointer data) {
   ((ServerMedia*)media)->gone = TRUE;
   for (GList* item = medias; item; item = item->next)
     others = others || (mount_of(item->data) == mount && !((ServerMedia*)item->data)->gone);
+  if (!others) mount_ended(mount); /* before one that is listed from now on calls mount_begin() */
   g_mutex_unlock(&lock);
-  if (!others) mount_ended(mount);
   view_media_ended(mount->view);
   /* Last: when none is left, the server may free the mounts. */
   g_mutex_lock(&lock);
@@ -180,7 +219,7 @@ void medias_end(void) {
     const gboolean begun = mount->state.last_frame != 0;
     g_mutex_unlock(&mount->state.lock);
     if (held)
-      gst_rtsp_media_unprepare(item->data);
+      let_go_of(item->data);
     else if (!begun)
       give_up(item->data, "the server ends");
   }
@@ -204,6 +243,7 @@ static void on_source_news(GstRTSPMedia* media, Mount* mount, const GstStructure
 
 static gboolean server_media_handle_message(GstRTSPMedia* media, GstMessage* message) {
   Mount* mount = mount_of(media);
+  gboolean fails = FALSE;
   if (GST_MESSAGE_TYPE(message) == GST_MESSAGE_ERROR) {
     GError* error = NULL;
     gst_message_parse_error(message, &error, NULL);
@@ -211,11 +251,15 @@ static gboolean server_media_handle_message(GstRTSPMedia* media, GstMessage* mes
     g_clear_error(&error);
     g_mutex_lock(&lock);
     if (mount) move_on((ServerMedia*)media, mount);
+    fails = !((ServerMedia*)media)->failed && !ending;
+    ((ServerMedia*)media)->failed = TRUE;
     g_mutex_unlock(&lock);
   } else if (mount && gst_message_has_name(message, "anomalysource")) {
     on_source_news(media, mount, gst_message_get_structure(message));
   }
-  return GST_RTSP_MEDIA_CLASS(server_media_parent_class)->handle_message(media, message);
+  const gboolean more = GST_RTSP_MEDIA_CLASS(server_media_parent_class)->handle_message(media, message);
+  if (fails) in_own_thread(end_failed, media);
+  return more;
 }
 
 static void server_media_class_init(ServerMediaClass* klass) {
@@ -249,9 +293,7 @@ static void server_factory_configure(GstRTSPMediaFactory* factory, GstRTSPMedia*
   GstElement* bin = gst_rtsp_media_get_element(media);
   GstElement* box = gst_bin_get_by_name(GST_BIN(bin), "box");
   g_object_set_data(G_OBJECT(media), "mount", mount);
-  view_media_begins(mount->view);
-  mount_begin(mount, bin);
-  programs_keep_even(box);
+  /* It is listed first: its mount neither counts as ended from here on, nor may it be freed. */
   g_mutex_lock(&lock);
   ((ServerMedia*)media)->generation = key_generation;
   /* The mount's may have moved on since the key was asked for: then this one is the newest nevertheless, if
@@ -263,6 +305,9 @@ static void server_factory_configure(GstRTSPMediaFactory* factory, GstRTSPMedia*
   if (newest) mount->generation = key_generation;
   medias = g_list_prepend(medias, media);
   g_mutex_unlock(&lock);
+  view_media_begins(mount->view);
+  mount_begin(mount, bin);
+  programs_keep_even(box);
   /* After the factory, which forgets the media. */
   g_signal_connect(media, "new-state", G_CALLBACK(on_new_state), NULL);
   g_signal_connect_after(media, "unprepared", G_CALLBACK(on_unprepared), mount);

@@ -82,7 +82,7 @@ void mount_count_loss(Mount* mount, const gchar* why);
 
 /* From here on nothing lingers, and clients whose source has given nothing yet wait no longer. */
 void medias_end(void);
-/* Pipelines that somebody watches, or did a few seconds ago. */
+/* Pipelines that somebody watches, or did a few seconds ago, and threads that end one. */
 guint media_count(void);
 
 /* For the server: a thread for each client. */
@@ -95,6 +95,8 @@ void clients_keep_sessions(GstRTSPSessionPool* pool);
 void client_begins(GstRTSPClient* client);
 /* It is closed as soon as the server has taken it in. */
 void client_refuse(GstRTSPClient* client);
+/* The sessions in which it is watched end, and their clients' connections are closed. */
+void clients_end_media(GstRTSPMedia* media);
 /* Clients that wait for an answer to DESCRIBE. */
 guint clients_asking(void);
 

@@ -389,13 +389,16 @@ void view_describe(View* view, guint64 since, GString* json) {
   programs_append_json(json, view->mount->path);
   g_mutex_lock(&view->lock);
   const gboolean open = view->medias > 0 || view->pipeline != NULL;
-  const gboolean live = open && g_get_monotonic_time() - view->last_frame < STILL_AFTER;
+  const gint64 time = g_get_monotonic_time();
+  const gboolean live = open && time - view->last_frame < STILL_AFTER;
+  /* Between two attempts of the view's own there is no pipeline. */
+  const gboolean lost = !live && view->lost && (open || time < view->looked_for_until);
   g_string_append_printf(json, ",\"state\":\"%s\",\"why\":",
-                         live         ? "live"
-                         : view->lost ? "lost"
-                         : open       ? "starting"
-                                      : "idle");
-  programs_append_json(json, live ? NULL : view->lost);
+                         live   ? "live"
+                         : lost ? "lost"
+                         : open ? "starting"
+                                : "idle");
+  programs_append_json(json, lost ? view->lost : NULL);
   add_named(json, "score", live ? view->score : NAN);
   add_named(json, "threshold", view->threshold);
   add_named(json, "inference_ms", live ? view->inference : NAN);

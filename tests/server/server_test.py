@@ -8,6 +8,7 @@ import json
 import random
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -61,6 +62,16 @@ def make_video():
     return made.stderr if made.returncode else None
 
 
+def make_pictures(folder, sizes, each):
+    """`each` pictures of every one of the sizes, in a folder, numbered from 0."""
+    (top / folder).mkdir()
+    for place, (width, height) in enumerate(sizes):
+        made = gst_launch(f"videotestsrc num-buffers={each} ! video/x-raw,width={width},height={height} ! jpegenc ! "
+                          f"multifilesink location={top}/{folder}/%05d.jpg index={place * each}")
+        if made.returncode:
+            raise RuntimeError(made.stderr)
+
+
 # --- What is wrong is said ---------------------------------------------------------------------------------------------
 WRONG = [  # what, arguments or a configuration, what the message holds
     ("nothing to serve", [], "nothing to serve"),
@@ -82,6 +93,9 @@ WRONG = [  # what, arguments or a configuration, what the message holds
     ("a mount with a space", "[mount /d d]\nsource=drive.mp4\n", '"/d d" is no mount'),
     ("a mount with markup", "[mount /<b>]\nsource=drive.mp4\n", '"/<b>" is no mount'),
     ("a page's port out of range", "[server]\nweb-port=65536\n", 'group "server", key "web-port": "65536" is no whole number from -1'),
+    ("an address that is none", f"[server]\naddress=no address\nport=0\nmodel={BUNDLE}\n[mount /d]\nsource=drive.mp4\n",
+     'address "no address"'),
+    ("a bitrate out of range", "[mount /d]\nsource=drive.mp4\nbitrate=15\n", 'key "bitrate": "15"'),
     ("neither true nor false", "[mount /d]\nsource=drive.mp4\noverlay=yes\n", 'key "overlay": "yes"'),
     ("a detector's value", "[mount /d]\nsource=drive.mp4\nthreshold=high\n", 'mount "/d", key "threshold": "high"'),
     ("a bundle that is none", "[mount /d]\nsource=drive.mp4\nmodel=drive.mp4\n", "drive.mp4"),
@@ -186,6 +200,104 @@ def vanishing_udp(url):
     for receiver in receivers:
         receiver.close()
     return equal(sources, {"127.0.0.1"})
+
+
+def localhost():
+    """A name is as good as its address, of UDP's sockets too."""
+    path = config("name.conf", f"[server]\naddress=localhost\nport=0\n[mount /d]\nsource=drive.mp4\nmodel={BUNDLE}\n")
+    with Server(PROGRAM, "--config", str(path)) as server:
+        url = server.urls["/d"]
+        if not url.startswith("rtsp://127.0.0.1:"):
+            return url
+        problem = vanishing_udp(url)  # its session stays for a while
+        links = [link.readlink() for link in Path(f"/proc/{server.process.pid}/fd").iterdir() if link.is_symlink()]
+        lines = [line.split() for name in ("udp", "udp6") for line in Path(f"/proc/net/{name}").read_text(encoding="ascii").splitlines()[1:]]
+        bound = {line[1].split(":")[0] for line in lines if Path(f"socket:[{line[9]}]") in links}
+        return problem or equal((bound, server.errors, server.terminate()), ({"0100007F"}, "", 0))
+
+
+def colours(url):
+    """The means of red, green and blue over a few decoded frames."""
+    raw = top / "colours.rgb"
+    done = gst_launch(f"anomalysource location={url} transport=tcp reconnect=false num-buffers=5 ! videoconvert ! "
+                      f"video/x-raw,format=RGB,width=160,height=120 ! filesink location={raw}")
+    if done.returncode:
+        raise RuntimeError(done.stderr)
+    data = raw.read_bytes()
+    return [sum(data[channel::3]) / (len(data) // 3) for channel in range(3)]
+
+
+def overlays(video):
+    """With threshold 0 all of the picture is an anomaly, and has its colour. The mounts are of one source."""
+    path = config("overlay.conf", f"[server]\nport=0\nmodel={BUNDLE}\nthreshold=0\n[mount /on]\n{video}overlay=true\nbitrate=1000\n"
+                  f"[mount /off]\n{video}overlay=false\nbitrate=500\n")
+    with Server(PROGRAM, "--config", str(path)) as server:
+        drawn, plain = colours(server.urls["/on"]), colours(server.urls["/off"])
+        by_file = colours(str(top / "drive.mp4"))
+        near = max(abs(a - b) for a, b in zip(plain, by_file))
+        far = max(abs(a - b) for a, b in zip(drawn, plain))
+        return None if near < 6 and far > 12 else f"{drawn} with it, {plain} without, {by_file} as it came"
+
+
+def sizes_change():
+    """The video goes on in a further size, as often as it comes."""
+    make_pictures("sizes", [(160, 120), (320, 200)], 10)
+    with Server(PROGRAM, "--port=0", "--model", BUNDLE, f"--mount=/s={top}/sizes") as server:
+        done = run("gst-launch-1.0", "-v", "anomalysource", f"location={server.urls['/s']}", "transport=tcp", "reconnect=false",
+                   "num-buffers=60", "!", "fakesink")
+        seen = re.findall(r"sink: caps = video/x-raw.*width=\(int\)(\d+), height=\(int\)(\d+)", done.stdout)
+        return (equal((done.returncode, set(seen)), (0, {("160", "120"), ("320", "200")})) or
+                (None if len(seen) >= 3 else str(seen)) or equal((server.errors, server.terminate()), ("", 0)))
+
+
+def fails_for_good():
+    """Who watches is let go, and who comes then is served by a new pipeline."""
+    make_pictures("broken", [(160, 120)], 50)
+    (top / "broken" / "00050.jpg").write_text("no picture\n", encoding="utf-8")
+    with Server(PROGRAM, "--port=0", "--model", BUNDLE, f"--mount=/b={top}/broken") as server:
+        for _ in range(2):
+            clients = [Client(server.urls["/b"]) for _ in range(2)]
+            for client in clients:
+                client.play(INTERLEAVED)
+            for client in clients:
+                end = time.monotonic() + PATIENCE
+                try:
+                    while client.take_packet() and time.monotonic() < end:
+                        continue
+                    return "who watches is not let go"
+                except ConnectionError:
+                    continue
+            if not until(lambda: server.metric("sessions") == 0 and server.metric("mount_watched") == 0):
+                return server.get("/metrics")[1]
+        return (None if '00050.jpg" is no picture' in server.errors else server.errors) or equal(server.terminate(), 0)
+
+
+def unhealthy():
+    """A camera that hangs: no frame for source-timeout and ten seconds."""
+    with Server(PROGRAM, "--port=0", "--model", BUNDLE, f"--mount=/d={top}/drive.mp4") as camera:
+        relay = config("health.conf", f"[server]\nport=0\nmodel={BUNDLE}\n[mount /r]\nsource={camera.urls['/d']}\nsource-timeout=5\n")
+        warm = Client(camera.urls["/d"])  # so that the relay's first frame is there at once
+        warm.play(INTERLEAVED)
+        warm.take_packet()
+        with Server(PROGRAM, "--config", str(relay)) as server:
+            client = Client(server.urls["/r"])
+            client.play(INTERLEAVED)
+            client.take_packet()
+            before = server.get("/healthz")
+            camera.process.send_signal(signal.SIGSTOP)
+            until(lambda: server.get("/healthz")[0] != 200)
+            after, up = server.get("/healthz"), server.metric("mount_up")
+            client.close()
+            return (equal((before, after, up), ((200, "ok\n"), (503, "/r: no frame\n"), 0)) or
+                    (None if until(lambda: server.get("/healthz")[0] == 200) else "still watched") or equal(server.terminate(), 0))
+
+
+def ends_while_leaving(url, server):
+    client = Client(url)
+    client.play(INTERLEAVED)
+    client.ask("TEARDOWN")
+    client.close()
+    return equal(server.terminate(), 0)
 
 
 def leak_nothing(server, url):
@@ -366,10 +478,17 @@ def main():
         check("started again on the same port, by flags", lambda: equal(Client(server.urls["/d"]).ask("OPTIONS")[0], 200))
         check("a second server there is refused", says, ["--port", str(port), "--model", BUNDLE, f"--mount=/d={top}/drive.mp4"],
               f"port {port}")
+        check("SIGTERM while the last one leaves: status 0", ends_while_leaving, server.urls["/d"], server)
+    with Server(PROGRAM, "--model", BUNDLE, "--mount", f"/d={top}/drive.mp4", "--port=0") as server:
         check("SIGTERM while nobody watches: status 0", lambda: equal(server.terminate(), 0))
 
     check("a source that cannot be reached: 503", dead_source)
     check("a source that dies and comes back", outage)
+    check("a source that fails for good", fails_for_good)
+    check("a camera that hangs: not healthy", unhealthy)
+    check("a name as the address", localhost)
+    check("the overlay, and without it", overlays, "source=drive.mp4\n")
+    check("a source whose size changes", sizes_change)
     check("a camera that says nothing", silent_camera, "[mount /d]\nsource=drive.mp4\n")
 
     users = config("users.conf", f"[server]\nport=0\nmax-clients=2\n[users]\nanna=s3cret word\n{video}")

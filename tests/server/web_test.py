@@ -221,8 +221,11 @@ def lost():
             picture(server, 1)
             known = mounts(server)["mounts"]
             return all(mount["state"] == "lost" and mount["why"] for mount in known)
+        def left_alone():
+            return all(mount["state"] == "idle" and mount["why"] is None for mount in mounts(server)["mounts"])
         return (None if until(told) else str(mounts(server))) or (
-            None if "/x: the source failed" in server.errors and "/y: " in server.errors else server.errors) or equal(server.terminate(), 0)
+            None if "/x: the source failed" in server.errors and "/y: " in server.errors else server.errors) or (
+            None if until(left_alone) else str(mounts(server))) or equal(server.terminate(), 0)
 
 
 def users():

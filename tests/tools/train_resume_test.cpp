@@ -132,3 +132,5 @@ TEST(a_gpu_learns_what_the_cpu_does) {
     fs::copy_file(cpu.checkpoint(name), gpu.checkpoint(name), fs::copy_options::overwrite_existing);
   }
 }
+
+TEST_MAIN()
