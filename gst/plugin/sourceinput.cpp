@@ -24,10 +24,13 @@ GstClockTime duration_of(GstCaps* caps) {
   return gst_util_uint64_scale_int(GST_SECOND, info.fps_d, info.fps_n);
 }
 
-// Where nothing has come for `sink`.
-void complain_unlinked(GstElement* element, GstElement* sink) {
+// Where nothing has come for `sink`. `promised`: it has said that there is a video, so that another time it
+// may.
+void complain_unlinked(GstElement* element, GstElement* sink, bool promised) {
   GstPad* into = gst_element_get_static_pad(sink, "sink");
-  if (!gst_pad_is_linked(into))
+  if (!gst_pad_is_linked(into) && promised)
+    GST_ELEMENT_ERROR(element, RESOURCE, READ, ("Its video ended before it began."), (nullptr));
+  else if (!gst_pad_is_linked(into))
     GST_ELEMENT_ERROR(element, STREAM, WRONG_TYPE, ("There is no video in it."), (nullptr));
   gst_object_unref(into);
 }
@@ -140,7 +143,8 @@ void SourceInput::link_first(GstElement* decoder) {
                    }),
                    this);
   g_signal_connect(decoder, "no-more-pads", G_CALLBACK(+[](GstElement* element, gpointer data) {
-                     complain_unlinked(element, static_cast<SourceInput*>(data)->sink_);
+                     auto* input = static_cast<SourceInput*>(data);
+                     complain_unlinked(element, input->sink_, input->promised_);
                    }),
                    this);
 }
@@ -179,8 +183,18 @@ void SourceInput::build_rtsp() {
                      static_cast<SourceInput*>(self)->take_stream(pad);
                    }),
                    this);
-  g_signal_connect(source, "no-more-pads", G_CALLBACK(+[](GstElement* element, gpointer self) {
-                     complain_unlinked(element, static_cast<SourceInput*>(self)->rtsp_decoder_);
+  g_signal_connect(
+      source, "select-stream", G_CALLBACK(+[](GstElement*, guint, GstCaps* caps, gpointer self) -> gboolean {
+        const char* media = caps && !gst_caps_is_empty(caps)
+                                ? gst_structure_get_string(gst_caps_get_structure(caps, 0), "media")
+                                : nullptr;
+        if (g_strcmp0(media, "video") == 0) static_cast<SourceInput*>(self)->promised_ = true;
+        return TRUE;
+      }),
+      this);
+  g_signal_connect(source, "no-more-pads", G_CALLBACK(+[](GstElement* element, gpointer data) {
+                     auto* input = static_cast<SourceInput*>(data);
+                     complain_unlinked(element, input->rtsp_decoder_, input->promised_);
                    }),
                    this);
   set_up(source);

@@ -77,6 +77,7 @@ class SourceInput {
   const bool live_, paced_;  // paced: a recording, played as if it were live
   GstElement* pipeline_ = nullptr;
   GstElement *sink_ = nullptr, *rtsp_decoder_ = nullptr;  // the pipeline's
+  std::atomic<bool> promised_{false};                     // an RTSP server has told of a video
   const guint connection_;
   std::atomic<bool> anew_ = true;
   bool connected_ = false;  // of the streaming thread

@@ -107,9 +107,10 @@ def to_pictures(command):
 def to_rtsp(command, camera):
     arguments = shlex.split(stood_in(command, camera).replace("8080", "0"))
     with Server(str(SERVER), "--port=0", "--model", str(BUNDLE), *arguments[1:]) as server:
-        out = shell(f"gst-launch-1.0 -q rtspsrc name=s location={server.urls['/front']} protocols=tcp "
-                    f"s. ! application/x-rtp,media=application ! anomalyrtponvifdepay ! identity eos-after=4 ! fdsink "
-                    f"s. ! application/x-rtp,media=video ! rtph264depay ! identity eos-after=4 ! fakesink")
+        watch = (f"gst-launch-1.0 -q rtspsrc name=s location={server.urls['/front']} protocols=tcp "
+                 f"s. ! application/x-rtp,media=application ! anomalyrtponvifdepay ! identity eos-after=4 ! fdsink "
+                 f"s. ! application/x-rtp,media=video ! rtph264depay ! identity eos-after=4 ! fakesink")
+        out = shell(f"{watch} || {watch}")  # whoever comes while the camera fails is answered 503, and comes again
         return (None if out.count("<tt:Frame ") >= 3 else out) or equal(server.page()[0], 200)
 
 
